@@ -1,0 +1,1 @@
+"""Upstreams: what speaks to models. Knows nothing of the gateway."""

@@ -1,0 +1,1 @@
+"""The outbound socket; foreign errors end here."""

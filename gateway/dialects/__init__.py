@@ -1,0 +1,1 @@
+"""What clients speak. Pure: bytes in, values out, and back."""

@@ -1,0 +1,1 @@
+"""Carrying a decision out: attempts, failover, the commit point."""

@@ -1,0 +1,1 @@
+"""All that speaks HTTP to callers: the door, and what stands before it."""

@@ -1,0 +1,42 @@
+"""The door: all that the pipeline sees of HTTP, whichever plane stands behind it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.auth.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One caller's request, its body read whole and decoded of content coding."""
+
+    id: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+    principal: Principal
+    provider: str | None
+    """The provider that the route pins (`/providers/{name}/v1/...`)."""
+    started_at: float
+    """Monotonic seconds (the event loop's clock)."""
+
+
+class Responder(Protocol):
+    """The answer's way out. `start` and `write` are plain calls that gather bytes; only `drain` and `end` may wait."""
+
+    started: bool
+
+    def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Status and headers; once."""
+
+    def write(self, data: bytes) -> None:
+        """A piece of the body."""
+
+    async def drain(self) -> None:
+        """Hand on what was gathered; wait while the caller reads more slowly than we write."""
+
+    async def end(self) -> None:
+        """The answer is whole."""

@@ -1,0 +1,1 @@
+"""What attempts cost: records, journal, ledger."""

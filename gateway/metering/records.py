@@ -1,0 +1,89 @@
+"""The line a bill is made of, and the two values it is made from: how an attempt began, and how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backends.types import Usage
+from gateway.catalog.prices import Price
+
+
+class EndState(StrEnum):
+    """How an attempt ended. `docs/metering.md` says for each who pays, and from which count."""
+
+    COMPLETE = "complete"
+    CLIENT_CLOSED = "client_closed"
+    UPSTREAM_FAILED = "upstream_failed"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+    NEVER_SENT = "never_sent"
+    KILLED = "killed"
+
+
+class Source(StrEnum):
+    """Where the token counts come from. NONE: nothing was processed, so there is nothing to count."""
+
+    PROVIDER = "provider"
+    ESTIMATED = "estimated"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStart:
+    """All that is known when an attempt is sent; enough to settle it if this process dies."""
+
+    attempt_id: str
+    request_id: str
+    number: int
+    """1 for the request's first attempt."""
+    at: float
+    """Epoch seconds of the request's admission: the period it belongs to."""
+    key_id: str
+    key_name: str
+    team: str | None
+    tags: Mapping[str, str]
+    dialect: str
+    model: str
+    """The name the caller's model was found under in the routing file."""
+    provider: str
+    target: str
+    """`provider/model@endpoint`."""
+    upstream_model: str
+    stream: bool
+    price: Price | None
+    rules_hash: str
+    input_estimate: int
+    """Tokens, estimated from the bytes of the prompt."""
+    output_bound: int
+    """Tokens: the most this attempt can be asked to generate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it went."""
+
+    state: EndState
+    status: int
+    """HTTP status as the caller sees it if this attempt is the request's last (499: the caller left)."""
+    final: bool
+    """The request ends with this attempt; no failover follows."""
+    usage: Usage | None = None
+    """As the upstream reported it."""
+    content_events: int = 0
+    """Content-bearing events seen so far: the count of last resort for a stream that was cut."""
+    may_have_billed: bool = True
+    error: str | None = None
+    ttft_s: float | None = None
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One upstream attempt, metered exactly once."""
+
+    start: AttemptStart
+    ending: Ending
+    usage: Usage
+    source: Source
+    cost_nano: int | None
+    """Whole nano-dollars; None: the price is unknown (never 0 for unknown)."""

@@ -1,0 +1,1 @@
+"""Choosing. Pure: clock, dice and statistics come in as arguments."""

@@ -1,0 +1,1 @@
+"""One ordering of candidates per file."""
