@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from backends.errors import BackendError, Refused
-from backends.types import ChatRequest, Clocks, Target, Usage, UpstreamRequest
+from backends.types import ChatRequest, Clocks, Target, UpstreamRequest, Usage
 
 
 class StreamRelay(Protocol):
@@ -17,6 +17,8 @@ class StreamRelay(Protocol):
     """The first content or tool byte that the caller can see has passed: the commit point."""
     finished: bool
     """The upstream said why it stopped (`finish_reason`)."""
+    done: bool
+    """The terminator has been seen: nothing more is awaited."""
     usage: Usage | None
     content_events: int
     """Events that carried text or tool arguments: the count of last resort for a stream that was cut."""
@@ -33,8 +35,13 @@ class StreamRelay(Protocol):
 class WholeAnswer(Protocol):
     """A unary answer, read."""
 
-    body: bytes
-    usage: Usage | None
+    @property
+    def body(self) -> bytes:
+        """What the caller gets."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """As the upstream reported it; None: it did not."""
 
 
 class Adapter(Protocol):

@@ -10,14 +10,17 @@ BackendError
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 
 class Fault(StrEnum):
-    """Whose fault a failure is. Only CAPACITY and TRANSPORT speak against the target's health."""
+    """Whose fault a failure is. Only CAPACITY and TRANSPORT speak against the target's health.
+
+    MODEL: the upstream does not know the model that we asked it for.
+    """
 
     CALLER = "caller"
     CREDENTIAL = "credential"
+    MODEL = "model"
     QUOTA = "quota"
     CAPACITY = "capacity"
     TRANSPORT = "transport"
@@ -49,8 +52,8 @@ class UpstreamReply:
     param: str | None
     message: str | None
     request_id: str | None
-    body: dict[str, Any] | None
-    """The error body as it came, when it is the protocol's own shape and holds nothing that must not leave."""
+    body: bytes | None
+    """The error body as it came, when it has the protocol's own shape and holds nothing that must not leave."""
 
 
 class Refused(BackendError):

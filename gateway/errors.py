@@ -134,10 +134,10 @@ class UpstreamFailed(GatewayError):
     code, origin = "upstream_error", "provider"
 
     def __init__(
-        self, message: str, *, status: int, type: str, retry: bool, body: Mapping[str, Any] | None = None, **more: Any
+        self, message: str, *, status: int, kind: str, retry: bool, body: bytes | None = None, **more: Any
     ) -> None:
         super().__init__(message, **more)
         self.status = status
-        self.type = type
+        self.type = kind
         self.retry = retry
         self.body = body

@@ -21,7 +21,11 @@ class Request:
     provider: str | None
     """The provider that the route pins (`/providers/{name}/v1/...`)."""
     started_at: float
-    """Monotonic seconds (the event loop's clock)."""
+    """Monotonic seconds."""
+
+
+class ClientLeft(Exception):
+    """The caller closed the connection while its answer was being written."""
 
 
 class Responder(Protocol):
@@ -36,7 +40,10 @@ class Responder(Protocol):
         """A piece of the body."""
 
     async def drain(self) -> None:
-        """Hand on what was gathered; wait while the caller reads more slowly than we write."""
+        """Hand on what was gathered; wait while the caller reads more slowly than we write. Raises ClientLeft."""
+
+    def flush(self) -> None:
+        """Hand on what was gathered without waiting: for what a timer has to say."""
 
     async def end(self) -> None:
         """The answer is whole."""

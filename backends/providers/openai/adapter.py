@@ -1,0 +1,37 @@
+"""The four verbs of OpenAI's protocol, put together."""
+
+from collections.abc import Mapping
+
+from backends.errors import Refused
+from backends.providers.openai.errors import read_error
+from backends.providers.openai.request import render_body, render_headers
+from backends.providers.openai.response import ChatAnswer, read_answer
+from backends.providers.openai.stream import OpenAIStreamRelay
+from backends.types import ChatRequest, Clocks, Target, UpstreamRequest
+
+
+class OpenAIAdapter:
+    """Chat completions; bytes pass through both ways but for what must change."""
+
+    def build_request(self, chat: ChatRequest, target: Target, clocks: Clocks) -> UpstreamRequest:
+        """The caller's own bytes with the upstream's model name, and usage asked for in streams."""
+        return UpstreamRequest(
+            method="POST",
+            url=f"{target.base_url}/chat/completions",
+            headers=render_headers(target),
+            body=render_body(chat, target.model),
+            stream=chat.stream,
+            connect_timeout_s=clocks.connect_s,
+        )
+
+    def parse_response(self, body: bytes) -> ChatAnswer:
+        """A whole answer; its bytes stay as they are."""
+        return read_answer(body)
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+        """An error answer, classified by whose fault it is."""
+        return read_error(status, headers, body)
+
+    def stream_relay(self, chat: ChatRequest) -> OpenAIStreamRelay:
+        """A fresh relay for one attempt."""
+        return OpenAIStreamRelay(hide_usage=not chat.wants_usage)

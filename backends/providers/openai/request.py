@@ -1,0 +1,63 @@
+"""The caller's body on its way up: spliced, not rebuilt, so that every untouched byte stays the caller's."""
+
+import re
+from collections.abc import Mapping
+
+import orjson
+
+from backends.types import ChatRequest, Target
+
+_MODEL_FIELD = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_ASK_FOR_USAGE = b'"stream_options":{"include_usage":true},'
+
+
+def render_headers(target: Target) -> Mapping[str, str]:
+    """What every request to this target carries. Compression is refused: answers are relayed as bytes."""
+    headers = {
+        "content-type": "application/json",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "user-agent": "headrace",
+        **dict(target.headers),
+    }
+    if target.api_key:
+        headers["authorization"] = f"Bearer {target.api_key}"
+    return headers
+
+
+def render_body(chat: ChatRequest, model: str) -> bytes:
+    """The body with the upstream's model name, and `include_usage` in streams whose caller did not ask for it.
+
+    Splicing is only safe where the bytes say plainly which field is which; a body that names "model" twice, or
+    writes characters as `\\u00..` escapes (a key could hide so), is written anew from what we parsed and judged.
+    """
+    rename = model != chat.model
+    ask = chat.stream and not chat.wants_usage
+    if not rename and not ask:
+        return chat.raw
+    if b"\\u00" in chat.raw or (ask and "stream_options" in chat.body):
+        return _rebuilt(chat, model, ask)
+    raw = chat.raw
+    if rename:
+        field = _only_model_field(raw)
+        if field is None:
+            return _rebuilt(chat, model, ask)
+        raw = raw[: field.start(1)] + orjson.dumps(model) + raw[field.end(1) :]
+    if ask:
+        brace = raw.index(b"{") + 1
+        raw = raw[:brace] + _ASK_FOR_USAGE + raw[brace:]
+    return raw
+
+
+def _only_model_field(raw: bytes) -> re.Match[bytes] | None:
+    first = raw.find(b'"model"')
+    if raw.find(b'"model"', first + 7) != -1:
+        return None
+    return _MODEL_FIELD.match(raw, first)
+
+
+def _rebuilt(chat: ChatRequest, model: str, ask: bool) -> bytes:
+    body = {**chat.body, "model": model}
+    if ask:
+        body["stream_options"] = {**(chat.body.get("stream_options") or {}), "include_usage": True}
+    return orjson.dumps(body)

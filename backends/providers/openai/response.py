@@ -1,0 +1,65 @@
+"""A whole answer, read for its usage and left as it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from backends.errors import BadAnswer
+from backends.providers.openai.errors import error_in_answer
+from backends.types import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """A chat completion: the bytes for the caller, and what they say of usage."""
+
+    body: bytes
+    usage: Usage | None
+
+
+def read_answer(body: bytes) -> ChatAnswer:
+    """Read a 200's body. Raises BadAnswer for what is no chat completion, Refused for an error inside a 200."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadAnswer("a success status, but the body is not JSON") from error
+    if not isinstance(answer, dict):
+        raise BadAnswer("a success status, but the body is not an object")
+    if answer.get("error"):
+        raise error_in_answer(answer)
+    if not answer.get("choices"):
+        raise BadAnswer("a success status, but no choices in the answer")
+    return ChatAnswer(body, read_usage(answer.get("usage")))
+
+
+def read_usage(usage: Any) -> Usage | None:
+    """OpenAI's usage object in classes that do not overlap; None when there is none.
+
+    Most providers count reasoning inside `completion_tokens`; xAI counts it beside them. `total_tokens` tells
+    the two apart (https://docs.x.ai/docs/guides/reasoning).
+    """
+    if not isinstance(usage, dict):
+        return None
+    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    if prompt is None and completion is None:
+        return None
+    prompt, completion = prompt or 0, completion or 0
+    details = usage.get("prompt_tokens_details")
+    cached = (_count(details, "cached_tokens") or 0) if details else 0
+    created = (_count(details, "cache_write_tokens") or 0) if details else 0
+    details = usage.get("completion_tokens_details")
+    reasoning = (_count(details, "reasoning_tokens") or 0) if details else 0
+    beside = reasoning > 0 and usage.get("total_tokens") == prompt + completion + reasoning
+    return Usage(
+        input=max(prompt - cached - created, 0),
+        cache_read_input=cached,
+        cache_creation_input=created,
+        output=completion if beside else max(completion - reasoning, 0),
+        reasoning=reasoning,
+    )
+
+
+def _count(counts: Any, name: str) -> int | None:
+    value = counts.get(name) if isinstance(counts, dict) else None
+    return int(value) if isinstance(value, int | float) and value >= 0 else None

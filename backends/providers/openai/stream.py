@@ -1,0 +1,148 @@
+"""A streamed answer on its way through: whole events pass as the bytes they came as, and a byte search listens.
+
+JSON is parsed only for events that may say something: those before the first content, and those that name usage,
+an error, or a finish reason. See WHATWG "Server-sent events" for the framing.
+"""
+
+from typing import Any
+
+import orjson
+
+from backends.errors import BackendError, BadAnswer, ConnectionLost
+from backends.providers.openai.errors import error_in_answer
+from backends.providers.openai.response import read_usage
+from backends.types import Usage
+
+LONGEST_EVENT = 1 << 20
+_DONE = b"data: [DONE]\n\n"
+_SPEAKING = ("content", "tool_calls", "function_call", "refusal", "audio", "reasoning", "reasoning_content")
+
+
+class OpenAIStreamRelay:
+    """Implements backends.adapter.StreamRelay. Nothing is passed on before the first content: until then another
+    target may still answer. The terminator is held back for `close`, so that the ledger comes first."""
+
+    __slots__ = ("_held", "_hide_usage", "_tail", "_terminator", "content_events", "done", "error", "finished", "started", "usage")
+
+    def __init__(self, *, hide_usage: bool) -> None:
+        self.started = False
+        self.finished = False
+        self.done = False
+        self.usage: Usage | None = None
+        self.content_events = 0
+        self.error: BackendError | None = None
+        self._hide_usage = hide_usage
+        self._tail = b""
+        self._held: list[bytes] = []
+        self._terminator = _DONE
+
+    def feed(self, data: bytes) -> bytes:
+        """Any cut of the bytes gives the same whole."""
+        if self._tail:
+            data = self._tail + data
+            self._tail = b""
+        if not data.endswith((b"\n\n", b"\r\n\r\n")):
+            data = self._whole_events(data)
+        if self.started and not _says_something(data):
+            self.content_events += data.count(b"data:")
+            return self.passing(data)
+        return self._listen(data)
+
+    def close(self) -> bytes:
+        """The end: what was held back and the terminator; ConnectionLost when the answer was not whole."""
+        if self._tail.strip():
+            self._listen(self._tail + b"\n\n")
+        if self.error is not None:
+            raise self.error
+        if not self.finished:
+            raise ConnectionLost("the stream ended without a finish reason")
+        held, self._held = b"".join(self._held), []
+        return held + self._terminator
+
+    def passing(self, data: bytes) -> bytes:
+        """Whole events, about to go to the caller. A protocol that says things its own way changes them here."""
+        return data
+
+    def _whole_events(self, data: bytes) -> bytes:
+        """Keep the unfinished event at the end for the next feed."""
+        lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\r\n\r\n")
+        cut = max(lf + 2 if lf >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
+        self._tail = data[cut:]
+        if len(self._tail) > LONGEST_EVENT:
+            raise BadAnswer(f"an event of more than {LONGEST_EVENT} bytes")
+        return data[:cut]
+
+    def _listen(self, data: bytes) -> bytes:
+        for event in _split(data):
+            if self.error is not None or self.done:
+                break
+            self._hear(event)
+        if not self.started:
+            return b""
+        passed, self._held = b"".join(self._held), []
+        return passed
+
+    def _hear(self, event: bytes) -> None:
+        payload = _payload(event)
+        if payload is None:
+            if self.started:
+                self._held.append(event)
+            return
+        if payload == b"[DONE]":
+            self.done, self._terminator = True, event
+            return
+        chunk = _chunk(payload)
+        if chunk.get("error"):
+            self.error = error_in_answer(chunk)
+            return
+        choices = chunk.get("choices") or []
+        usage = read_usage(chunk.get("usage"))
+        if usage is not None:
+            self.usage = usage
+            if self._hide_usage and not choices:
+                return
+        self._hear_choices(choices)
+        self._held.append(self.passing(event))
+
+    def _hear_choices(self, choices: list[Any]) -> None:
+        for choice in choices:
+            delta = choice.get("delta") or {}
+            if any(delta.get(field) for field in _SPEAKING):
+                self.started = True
+                self.content_events += 1
+            if choice.get("finish_reason"):
+                self.finished = True
+
+
+def _says_something(data: bytes) -> bool:
+    """Whether any event in here may carry more than content. False alarms only cost a parse."""
+    return (
+        b'"usage":{' in data
+        or b'"finish_reason":"' in data
+        or b'"error"' in data
+        or b"[DONE]" in data
+        or b'"usage": {' in data
+        or b'"finish_reason": "' in data
+    )
+
+
+def _split(data: bytes) -> list[bytes]:
+    """Whole events, each with the blank line that ends it."""
+    separator = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\n\n"
+    return [part + separator for part in data.split(separator) if part.strip()]
+
+
+def _payload(event: bytes) -> bytes | None:
+    """The event's data (several `data:` lines are joined), or None for a comment."""
+    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
+    return b"\n".join(lines) if lines else None
+
+
+def _chunk(payload: bytes) -> dict[str, Any]:
+    try:
+        chunk = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise BadAnswer("an event whose data is not JSON") from error
+    if not isinstance(chunk, dict):
+        raise BadAnswer("an event whose data is not an object")
+    return chunk

@@ -1,0 +1,39 @@
+"""The four verbs for vLLM: OpenAI's protocol, but for the name of the reasoning and for what its errors say.
+
+What stands in reasoning.py and errors.py was read off vLLM 0.32; `tests/vllm/record.py` records it anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from backends.errors import Refused
+from backends.providers.openai.adapter import OpenAIAdapter
+from backends.providers.openai.response import ChatAnswer
+from backends.types import ChatRequest, Clocks, Target, UpstreamRequest
+from backends.vllm.errors import as_vllm_means_it
+from backends.vllm.reasoning import name_reasoning_as_vllm_does, put_both_names
+from backends.vllm.stream import VLLMStreamRelay
+
+
+class VLLMAdapter(OpenAIAdapter):
+    """Chat completions of a vLLM engine; bytes pass through both ways but for what must change."""
+
+    def build_request(self, chat: ChatRequest, target: Target, clocks: Clocks) -> UpstreamRequest:
+        """OpenAI's request, with the reasoning of earlier turns under the name that the engine reads."""
+        return super().build_request(name_reasoning_as_vllm_does(chat), target, clocks)
+
+    def parse_response(self, body: bytes) -> ChatAnswer:
+        """A whole answer, its reasoning under both names."""
+        try:
+            answer = super().parse_response(body)
+        except Refused as refused:
+            raise as_vllm_means_it(refused) from None
+        return replace(answer, body=put_both_names(answer.body))
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+        """An error answer, in the engine's own terms."""
+        return as_vllm_means_it(super().parse_error(status, headers, body))
+
+    def stream_relay(self, chat: ChatRequest) -> VLLMStreamRelay:
+        """A fresh relay for one attempt."""
+        return VLLMStreamRelay(hide_usage=not chat.wants_usage)

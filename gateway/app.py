@@ -1,0 +1,179 @@
+"""The composition root: a worker's whole life. Opens store, meter and upstreams, serves, drains, closes.
+
+Alone in knowing everybody; what it opens it closes in the opposite order, however the worker ends.
+"""
+
+import asyncio
+import gc
+import hashlib
+import socket
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvloop
+from aiohttp import web
+
+from backends.adapter import Adapter
+from backends.providers.openai import OpenAIAdapter
+from backends.vllm import VLLMAdapter
+from gateway.admin.routes import admin_routes
+from gateway.admin.services import AdminServices
+from gateway.auth.key_cache import KeyCache
+from gateway.auth.key_store import KeyStore
+from gateway.channel import WorkerChannel
+from gateway.config import Settings
+from gateway.dialects.openai_chat import OpenAIChat
+from gateway.dispatch.attempt import Equipment
+from gateway.http.headers import RequestIds
+from gateway.http.middlewares import Rim
+from gateway.http.protocol import StrictRunner
+from gateway.http.routes import application_routes, operator_routes
+from gateway.http.state import STATE, HttpState, Liveness
+from gateway.log import get
+from gateway.metering.ledger import Ledger
+from gateway.metering.meter import Meter
+from gateway.metrics import Metrics
+from gateway.pipeline import Pipeline
+from gateway.rules_file import Loader
+from gateway.store.redis import Store, StoreUnavailable, connect
+from gateway.upstreams import Upstreams
+from gateway.worker import Worker
+
+# Collections of the young generation come rarely: a request leaves no cycles. docs/benchmarks.md has the measurement.
+GC_THRESHOLDS = (50_000, 20, 100)
+STORE_WITHIN_S = 30.0
+STORE_TRY_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What a worker is started with; made in the parent, inherited by the fork."""
+
+    settings: Settings
+    store_url: str = field(repr=False)
+    store_about: str
+    admin_key_hash: str = field(repr=False)
+    loader: Loader
+
+
+def live(plan: WorkerPlan, index: int, listener: socket.socket, parent: socket.socket, text: str) -> None:
+    """Serve until told to drain, or until the parent is gone. Called in the forked child."""
+    gc.set_threshold(*GC_THRESHOLDS)
+    uvloop.run(_live(plan, index, listener, parent, text))
+
+
+async def _live(plan: WorkerPlan, index: int, listener: socket.socket, parent: socket.socket, text: str) -> None:
+    async with AsyncExitStack() as stack:
+        channel = await WorkerChannel.open(parent)
+        stack.push_async_callback(channel.close)
+        store = await _store(plan.store_url)
+        stack.push_async_callback(store.close)
+        meter = await Meter.open(plan.settings.data_dir / "journal", store)
+        stack.push_async_callback(meter.close)
+        upstreams = Upstreams()
+        stack.push_async_callback(upstreams.close)
+        worker, app = _compose(plan, index, text, channel, store, meter, upstreams, stack)
+        runner = StrictRunner(app)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, listener).start()
+        channel.send({"is": "ready"})
+        await worker.until_drained(runner, plan.settings.drain_delay, plan.settings.drain_timeout)
+
+
+def _compose(
+    plan: WorkerPlan,
+    index: int,
+    text: str,
+    channel: WorkerChannel,
+    store: Store,
+    meter: Meter,
+    upstreams: Upstreams,
+    stack: AsyncExitStack,
+) -> tuple[Worker, web.Application]:
+    """Put the rooms together and start the tasks that run beside requests."""
+    settings, metrics, liveness = plan.settings, Metrics(), Liveness()
+    equipment = Equipment(asyncio.get_running_loop(), time.monotonic, meter, metrics, _adapters(), upstreams)
+
+    def observe(into: Metrics) -> None:
+        into.store_up.set((), int(store.up))
+        into.journal_pending.set((), meter.pending_records)
+        into.journal_oldest.set((), meter.oldest_pending_seconds)
+
+    worker = Worker(index, channel, plan.loader, plan.loader(text), upstreams, equipment, liveness, observe)
+    key_store = KeyStore(store, time.time)
+    keys = KeyCache(key_store, store, on_outage=settings.on_store_outage)
+    state = HttpState(
+        pipeline=Pipeline(worker.table, equipment),
+        keys=keys,
+        table=worker.table,
+        metrics=metrics,
+        collect=worker.collect,
+        store_up=lambda: store.up,
+        store_about=plan.store_about,
+        on_store_outage=settings.on_store_outage,
+        liveness=liveness,
+        body_limit=settings.max_body_mb << 20,
+        cors_origins=settings.cors_origins,
+        metrics_key_hash=_hash(settings.metrics_key.get_secret_value() if settings.metrics_key is not None else None),
+    )
+    services = AdminServices(
+        keys=key_store,
+        ledger=Ledger(store),
+        rules=worker.table,
+        check_rules=plan.loader,
+        rules_path=settings.rules,
+        admin_key_hash=plan.admin_key_hash,
+        clock=time.time,
+    )
+    for name, duty in (("keys", keys.run()), ("parent", worker.listen()), ("report", worker.report())):
+        stack.push_async_callback(_end, asyncio.create_task(_told(duty), name=name))
+    return worker, _application(state, services)
+
+
+def _application(state: HttpState, services: AdminServices) -> web.Application:
+    ids = RequestIds()
+    routes = [*application_routes(OpenAIChat(), ids), *operator_routes(), *admin_routes(services)]
+    app = web.Application(middlewares=[Rim(ids, sorted({route.path for route in routes})).around], client_max_size=0)
+    app[STATE] = state
+    app.add_routes(routes)
+    return app
+
+
+def _adapters() -> dict[str, Adapter]:
+    """By protocol. The sandbox speaks OpenAI's."""
+    openai = OpenAIAdapter()
+    return {"openai": openai, "sandbox": openai, "vllm": VLLMAdapter()}
+
+
+async def _store(url: str) -> Store:
+    """Redis may be on its way up, like us."""
+    deadline = time.monotonic() + STORE_WITHIN_S
+    while True:
+        try:
+            return await connect(url)
+        except StoreUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(STORE_TRY_EVERY_S)
+
+
+async def _told(duty: Coroutine[Any, Any, None]) -> None:
+    """A duty that fails says so: nobody else awaits it before the end."""
+    try:
+        await duty
+    except Exception:  # noqa: BLE001  the rim of a background task
+        get("worker").exception("a duty of this worker failed")
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _hash(secret: str | None) -> str | None:
+    return None if secret is None else hashlib.sha256(secret.encode()).hexdigest()

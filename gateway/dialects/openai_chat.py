@@ -1,0 +1,147 @@
+"""OpenAI's chat completions, as callers send them. https://platform.openai.com/docs/api-reference/chat/create
+
+The body is checked by hand for what the gateway itself relies on, and for the mistakes that are cheap to name;
+everything else is the upstream's to judge. Unknown fields are carried along.
+"""
+
+import json
+from typing import Any, NoReturn
+
+import orjson
+
+from backends.types import ChatRequest
+from gateway.dialects.openai_errors import render_error
+from gateway.errors import GatewayError, InvalidRequest
+
+LONGEST_MODEL_NAME = 256
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_NUMBER = frozenset({int, float})
+_TYPES: tuple[tuple[str, frozenset[type], str], ...] = (
+    ("stream", frozenset({bool}), "true or false"),
+    ("stream_options", frozenset({dict}), "an object"),
+    ("max_tokens", frozenset({int}), "a whole number"),
+    ("max_completion_tokens", frozenset({int}), "a whole number"),
+    ("n", frozenset({int}), "a whole number"),
+    ("temperature", _NUMBER, "a number"),
+    ("top_p", _NUMBER, "a number"),
+    ("tools", frozenset({list}), "an array"),
+    ("stop", frozenset({str, list}), "a string or an array of strings"),
+    ("response_format", frozenset({dict}), "an object"),
+    ("user", frozenset({str}), "a string"),
+)
+_MOST_FIELDS_COUNTED = 64
+_AT_LEAST_ONE = ("max_tokens", "max_completion_tokens", "n")
+
+
+class OpenAIChat:
+    """Implements gateway.dialects.base.Dialect."""
+
+    name = "openai_chat"
+
+    def parse(self, body: bytes) -> ChatRequest:
+        """The caller's body as a ChatRequest. Raises InvalidRequest (`invalid_json`, `invalid_request`)."""
+        chat = _object(body)
+        model = chat.get("model")
+        if type(model) is not str or not model:
+            raise InvalidRequest("'model' must be a non-empty string: the name of a model.", param="model")
+        if len(model) > LONGEST_MODEL_NAME:
+            raise InvalidRequest(f"'model' is longer than {LONGEST_MODEL_NAME} characters.", param="model")
+        _check_fields(chat)
+        _check_messages(chat.get("messages"))
+        _refuse_duplicates(body, chat)
+        options = chat.get("stream_options")
+        return ChatRequest(
+            raw=body,
+            body=chat,
+            model=model,
+            stream=chat.get("stream") is True,
+            wants_usage=bool(options and options.get("include_usage")),
+        )
+
+    def render_error(self, error: GatewayError) -> bytes:
+        """OpenAI's error body."""
+        return render_error(error)
+
+    def stream_error(self, error: GatewayError) -> bytes:
+        """A data event with the error object, and no `[DONE]` after it."""
+        return b"data: " + render_error(error) + b"\n\n"
+
+    def keep_alive(self) -> bytes:
+        """A comment (WHATWG server-sent events: a line that starts with a colon)."""
+        return b": headrace\n\n"
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        chat = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(
+            f"The body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno}).", code="invalid_json"
+        ) from error
+    if type(chat) is not dict:
+        raise InvalidRequest("The body must be a JSON object.")
+    return chat
+
+
+def _check_fields(chat: dict[str, Any]) -> None:
+    for name, types, expected in _TYPES:
+        value = chat.get(name)
+        if value is not None and type(value) not in types:
+            raise InvalidRequest(f"'{name}' must be {expected}.", param=name)
+    for name in _AT_LEAST_ONE:
+        value = chat.get(name)
+        if value is not None and value < 1:
+            raise InvalidRequest(f"'{name}' must be at least 1.", param=name)
+
+
+def _check_messages(messages: Any) -> None:
+    if type(messages) is not list or not messages:
+        raise InvalidRequest("'messages' must be a non-empty array of messages.", param="messages")
+    for index, message in enumerate(messages):
+        if type(message) is not dict:
+            raise InvalidRequest("A message must be an object.", param=f"messages[{index}]")
+        role = message.get("role")
+        if type(role) is not str or role not in _ROLES:
+            raise InvalidRequest(f"'role' must be one of {', '.join(sorted(_ROLES))}.", param=f"messages[{index}].role")
+        content = message.get("content")
+        if content is not None and type(content) is not str and type(content) is not list:
+            raise InvalidRequest(
+                "'content' must be a string, an array of parts, or null.", param=f"messages[{index}].content"
+            )
+
+
+def _refuse_duplicates(body: bytes, chat: dict[str, Any]) -> None:
+    """A field given twice is a mistake, or somebody hoping that we judge one and the upstream obeys the other.
+
+    orjson keeps the last one silently. Counting is cheap and errs only towards the exact check behind it.
+    """
+    suspicious = (
+        len(chat) > _MOST_FIELDS_COUNTED
+        or body.count(b'"role"') > len(chat["messages"])
+        or body.count(b'"content"') > len(chat["messages"])
+    )
+    if not suspicious:
+        suspicious = any(body.count(b'"' + name.encode() + b'"') > 1 for name in chat)
+    if suspicious or b"\\u00" in body:
+        try:
+            json.loads(body, object_pairs_hook=_no_duplicates)
+        except RecursionError as error:
+            raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from error
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        _name_duplicate(pairs)
+    return fields
+
+
+def _name_duplicate(pairs: list[tuple[str, Any]]) -> NoReturn:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise InvalidRequest(
+                f"The field '{name[:100]}' stands twice in one object.", code="invalid_json", param=name[:100]
+            )
+        seen.add(name)
+    raise AssertionError("no duplicate among the pairs")

@@ -1,0 +1,128 @@
+"""Where an upstream's bytes go: into the caller's answer once there is content, into a buffer until then."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from backends.adapter import Adapter, StreamRelay
+from backends.errors import BadAnswer
+from gateway.door import Responder
+from gateway.metering.journal import OpenAttempt
+
+LONGEST_ANSWER = 32 << 20
+LONGEST_ERROR = 64 << 10
+
+
+class AnswerSink:
+    """Implements backends.backend.Sink and gateway.dispatch.clocks.Progress for one attempt."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float],
+        adapter: Adapter,
+        relay: StreamRelay | None,
+        responder: Responder,
+        opened: OpenAttempt,
+        begin: Callable[[], None],
+        comment: bytes,
+    ) -> None:
+        self._time = loop.time  # uvloop's is cached, to the millisecond: right for silences, too coarse to measure with
+        self._clock = clock
+        self._adapter = adapter
+        self._responder = responder
+        self._opened = opened
+        self._begin = begin
+        self._comment = comment
+        self._relay = relay
+        self._listening: StreamRelay | None = None
+        self._status = 0
+        self._headers: Mapping[str, str] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+        self.started = False
+        self.draining = False
+        self.last_data = self.last_write = loop.time()
+        self.first_content_at: float | None = None
+
+    @property
+    def committed(self) -> bool:
+        """The caller has seen content of this attempt: nobody else can answer any more."""
+        return self.started
+
+    @property
+    def done(self) -> bool:
+        """Nothing more is awaited of the upstream's stream."""
+        return self._listening is not None and self._listening.done
+
+    @property
+    def relay(self) -> StreamRelay | None:
+        """The stream's relay, when the upstream answered with a stream."""
+        return self._listening
+
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """An answer has begun; only a 200's body is a stream."""
+        self._status, self._headers = status, headers
+        if status == 200 and self._relay is not None:
+            kind = headers.get("content-type", "")
+            if not kind.startswith("text/event-stream"):
+                raise BadAnswer(f"a stream was asked for, the answer is {kind[:60] or 'of no type'}")
+            self._listening = self._relay
+
+    def on_data(self, data: bytes) -> None:
+        """Relay, or keep."""
+        relay = self._listening
+        if relay is None:
+            self._keep(data)
+            return
+        passed = relay.feed(data)
+        if not data.startswith(b":"):
+            self.last_data = self._time()
+        if passed:
+            if not self.started:
+                self._commit()
+            self._opened.progress(relay.content_events)
+            self._responder.write(passed)
+            self.last_write = self.last_data
+        if relay.error is not None:
+            raise relay.error
+
+    async def drain(self) -> None:
+        """Hand on, and wait for a slow caller: the time that takes is not the upstream's."""
+        if not self.started:
+            return
+        self.draining = True
+        await self._responder.drain()
+        self.draining = False
+        self.last_data = self._time()
+
+    def keep_alive(self) -> None:
+        """A comment: the caller's connection stays open, nothing is committed."""
+        self.last_write = self._time()
+        self._begin()
+        self._responder.write(self._comment)
+        self._responder.flush()
+
+    def finish(self) -> bytes:
+        """The exchange is over. Returns the stream's last bytes or the whole body; raises BackendError otherwise."""
+        if self._listening is not None:
+            last = self._listening.close()
+            if not self.started:
+                self._commit()
+            return last
+        body = b"".join(self._body)
+        if self._status != 200:
+            raise self._adapter.parse_error(self._status, self._headers, body)
+        return body
+
+    def _commit(self) -> None:
+        self.started = True
+        self.first_content_at = self._clock()
+        self._begin()
+
+    def _keep(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._status != 200 and self._size > LONGEST_ERROR:
+            return
+        if self._size > LONGEST_ANSWER:
+            raise BadAnswer(f"an answer of more than {LONGEST_ANSWER} bytes")
+        self._body.append(data)

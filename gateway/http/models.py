@@ -1,0 +1,30 @@
+"""GET /v1/models and /v1/models/{id}: what this key may use."""
+
+from aiohttp import web
+
+from gateway.errors import NotFound
+from gateway.http.generate import authenticate
+from gateway.http.state import STATE
+
+
+async def list_models(request: web.Request) -> web.Response:
+    """OpenAI's list, with OpenRouter's additions."""
+    state = request.app[STATE]
+    principal = await authenticate(request, state)
+    data = [model for model in state.table().listed() if principal.may_use(str(model["id"]))]
+    return web.json_response({"object": "list", "data": data})
+
+
+async def show_model(request: web.Request) -> web.Response:
+    """One of them. What this key may not use does not exist for it."""
+    state = request.app[STATE]
+    principal = await authenticate(request, state)
+    name = request.match_info["id"]
+    for model in state.table().listed():
+        if model["id"] == name and principal.may_use(name):
+            return web.json_response(model)
+    raise NotFound(
+        f"There is no model {name[:100]!r} for this key. GET /v1/models lists what there is.",
+        code="model_not_found",
+        param="model",
+    )

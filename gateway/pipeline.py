@@ -1,0 +1,111 @@
+"""The story of one request on one screen: decode, decide, dispatch; each attempt is settled where it ends."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.dialects.base import Dialect
+from gateway.dispatch.attempt import Equipment
+from gateway.dispatch.call import Call
+from gateway.dispatch.failover import dispatch
+from gateway.door import ClientLeft, Request, Responder
+from gateway.errors import GatewayError, Internal
+from gateway.log import get
+from gateway.routing.candidates import decide
+from gateway.routing.table import RoutingTable
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What a request passes through. Made once per worker; the table is asked for anew by each request."""
+
+    table: Callable[[], RoutingTable]
+    equipment: Equipment
+    dice: Callable[[], float] = random.random
+
+    async def run(self, request: Request, responder: Responder, dialect: Dialect) -> None:
+        """Answer one request whole, errors included. Only cancellation and the caller's leaving come out."""
+        call: Call | None = None
+        status, outcome = 200, "ok"
+        try:
+            call = self._decided(request, responder, dialect)
+            await dispatch(call, self.equipment)
+        except GatewayError as error:
+            status, outcome = error.status, _outcome(call, responder)
+            await self._tell(error, request, responder, dialect)
+        except (asyncio.CancelledError, ClientLeft):
+            status, outcome = 499, "client_closed"
+            raise
+        except Exception:  # noqa: BLE001  the outermost rim of a request
+            get("pipeline").exception("a request failed by our own fault", request_id=request.id)
+            status, outcome = 500, _outcome(call, responder)
+            await self._tell(Internal(), request, responder, dialect)
+        finally:
+            self._account(request, dialect, call, status, outcome)
+
+    def _decided(self, request: Request, responder: Responder, dialect: Dialect) -> Call:
+        chat = dialect.parse(request.body)
+        table = self.table()
+        decision = decide(table, chat, request, self.dice)
+        return Call(
+            request=request,
+            chat=chat,
+            dialect=dialect,
+            decision=decision,
+            responder=responder,
+            admitted_at=time.time(),
+            model_label=decision.model if decision.model in table.models else "other",
+        )
+
+    async def _tell(self, error: GatewayError, request: Request, responder: Responder, dialect: Dialect) -> None:
+        if responder.started:
+            responder.write(dialect.stream_error(error))
+        else:
+            responder.start(
+                error.status,
+                {
+                    "content-type": "application/json",
+                    "x-request-id": request.id,
+                    "request-id": request.id,
+                    "x-should-retry": "true" if error.retry else "false",
+                    "x-headrace-rules": self.table().hash,
+                    **error.headers,
+                },
+            )
+            responder.write(dialect.render_error(error))
+        await responder.end()
+
+    def _account(self, request: Request, dialect: Dialect, call: Call | None, status: int, outcome: str) -> None:
+        metrics, now = self.equipment.metrics, self.equipment.clock()
+        model, record = (call.model_label, call.last) if call is not None else ("other", None)
+        provider = record.start.provider if record is not None else ""
+        metrics.requests.add((dialect.name, model, provider, str(status), outcome))
+        seconds = now - request.started_at
+        if call is not None and record is not None:
+            stream = "true" if call.chat.stream else "false"
+            metrics.request_seconds.observe((dialect.name, model, provider, stream), seconds)
+            if call.first_content_at is not None:
+                metrics.first_token_seconds.observe((model, provider), call.first_content_at - request.started_at)
+            metrics.overhead_seconds.observe((), max(seconds - call.upstream_s, 0.0))
+        get("request").info(
+            "request",
+            request_id=request.id,
+            key=request.principal.key_id,
+            model=call.decision.model if call is not None else None,
+            target=record.start.target if record is not None else None,
+            status=status,
+            outcome=outcome,
+            attempts=record.start.number if record is not None else 0,
+            input_tokens=record.usage.input + record.usage.cache_read_input if record is not None else 0,
+            output_tokens=record.usage.output + record.usage.reasoning if record is not None else 0,
+            cost_nano=record.cost_nano if record is not None else 0,
+            seconds=round(seconds, 4),
+        )
+
+
+def _outcome(call: Call | None, responder: Responder) -> str:
+    if call is None or call.last is None:
+        return "rejected"
+    return "broken_stream" if responder.started else "error"

@@ -1,0 +1,241 @@
+"""What a model name leads to: its deployments, and how to put them in order. Made when the file is loaded.
+
+Names under a wildcard and `provider/model` get their entry when they are first asked for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from backends.types import Clocks, Target
+from gateway.catalog.deployments import Catalogue, DataPolicy, Deployment
+from gateway.catalog.prices import Price
+from gateway.routing.decision import Rejection
+from gateway.routing.policies import ORDERS, Order
+from gateway.routing.providers import ProviderState
+from gateway.routing.requirements import missed
+from gateway.routing.rules import RoutingRules
+from gateway.routing.schema.models import ModelRules, PriceRules, TargetRules
+from gateway.routing.schema.policies import PolicyRules, TimeoutRules
+from gateway.routing.schema.providers import DataPolicyRules
+
+OTHER = "other"
+"""Label of a model that no line of the file names: metrics must not grow with what callers think up."""
+BY_PRIORITY = PolicyRules(objective="priority")
+BY_COST = PolicyRules(objective="cost")
+BY_THROUGHPUT = PolicyRules(objective="throughput")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of several versions under a name."""
+
+    weight: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model as the request path sees it."""
+
+    name: str
+    """What it is called in the ledger and in explanations; under a wildcard the name asked for."""
+    label: str
+    """Its name in the routing file, for metrics; `other` for `provider/model`."""
+    deployments: tuple[Deployment, ...] = ()
+    """All that can be tried."""
+    drained: tuple[Deployment, ...] = ()
+    """Those that could be, but take no new requests."""
+    rejected: tuple[Rejection, ...] = ()
+    policy: str = "priority"
+    order: Order = field(default=ORDERS["priority"](()), repr=False)
+    variants: tuple[Variant, ...] = ()
+    context_window: int | None = None
+    max_output: int | None = None
+    capabilities: tuple[str, ...] | None = None
+    description: str | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntryMaker:
+    """Makes entries from the rules in force."""
+
+    rules: RoutingRules
+    providers: Mapping[str, ProviderState]
+    catalogue: Catalogue | None
+    price_version: str
+
+    def of_model(
+        self,
+        model: str,
+        asked: str | None = None,
+        *,
+        policy: str | PolicyRules | None = None,
+        provider: str | None = None,
+    ) -> ModelEntry:
+        """The entry of a model of the file. `asked` is the name under a wildcard; `provider` the one that is pinned."""
+        rules = self.rules.models[model]
+        policy_name, policy_rules = self.policy(policy if policy is not None else rules.policy)
+        targets = [target for target in rules.targets or () if provider in (None, target.provider)]
+        left_out: list[Rejection] = []
+        deployments = [
+            deployment
+            for target in self._taking_part(targets, left_out)
+            for deployment in self._deployments(target, rules, asked or model, policy_rules)
+        ]
+        entry = ModelEntry(
+            name=asked or model,
+            label=model,
+            variants=tuple(Variant(rule.weight, rule.model) for rule in (rules.variants or {}).values()),
+            context_window=rules.context_window or _largest(deployments),
+            max_output=rules.max_output,
+            capabilities=rules.capabilities,
+            description=rules.description,
+            hidden=rules.hidden,
+        )
+        return self._chosen(entry, deployments, left_out, policy_name, policy_rules)
+
+    def of_provider(self, provider: ProviderState, model: str, *, policy: str | None = None) -> ModelEntry:
+        """The entry of a provider's own model, which no line of the file names."""
+        policy_name, policy_rules = self.policy(policy)
+        target = TargetRules(provider=provider.name, model=model)
+        left_out: list[Rejection] = []
+        deployments = [
+            deployment
+            for target in self._taking_part([target], left_out)
+            for deployment in self._deployments(target, _NO_MODEL, model, policy_rules)
+        ]
+        entry = ModelEntry(name=f"{provider.name}/{model}", label=OTHER, context_window=_largest(deployments))
+        return self._chosen(entry, deployments, left_out, policy_name, policy_rules)
+
+    def policy(self, chosen: str | PolicyRules | None) -> tuple[str, PolicyRules]:
+        """A policy and its name."""
+        name = chosen if chosen is not None else self.rules.defaults.policy
+        if isinstance(name, PolicyRules):
+            return name.objective, name
+        return (name, self.rules.policies[name]) if name is not None else ("priority", BY_PRIORITY)
+
+    def _chosen(
+        self,
+        entry: ModelEntry,
+        deployments: list[Deployment],
+        left_out: list[Rejection],
+        name: str,
+        policy: PolicyRules,
+    ) -> ModelEntry:
+        """The entry with its deployments sorted into those that can be tried and those that can't."""
+        usable: list[Deployment] = []
+        drained: list[Deployment] = []
+        for deployment in deployments:
+            reason = missed(policy.require, deployment) if policy.require is not None else None
+            if reason is not None:
+                left_out.append(Rejection(deployment.id, f"policy '{name}': {reason}"))
+            elif deployment.drained:
+                left_out.append(Rejection(deployment.id, "drained"))
+                drained.append(deployment)
+            else:
+                usable.append(deployment)
+        return replace(
+            entry,
+            deployments=tuple(usable),
+            drained=tuple(drained),
+            rejected=tuple(left_out),
+            policy=name,
+            order=ORDERS.get(policy.objective, ORDERS["priority"])(usable),
+        )
+
+    def _taking_part(self, targets: Sequence[TargetRules], left_out: list[Rejection]) -> Iterator[TargetRules]:
+        """Targets whose provider is enabled; the sandbox only while no vLLM could answer instead."""
+        own_cluster = any(self._is_enabled(target, "vllm") for target in targets)
+        for target in targets:
+            provider = self.providers[target.provider]
+            if not provider.enabled:
+                reason = f"provider '{provider.name}' is disabled: {provider.reason}"
+                left_out.append(Rejection(f"{target.provider}/{target.model}", reason))
+            elif provider.name == "sandbox" and own_cluster:
+                reason = "it stands in only while no vLLM endpoint is named"
+                left_out.append(Rejection(f"{target.provider}/{target.model}", reason))
+            else:
+                yield target
+
+    def _is_enabled(self, target: TargetRules, protocol: str) -> bool:
+        provider = self.providers[target.provider]
+        return provider.enabled and provider.protocol == protocol
+
+    def _deployments(
+        self, target: TargetRules, model: ModelRules, asked: str, policy: PolicyRules
+    ) -> Iterator[Deployment]:
+        """One for each endpoint of the target's provider; they share the target's weight."""
+        provider = self.providers[target.provider]
+        upstream_model = asked if target.model == "*" else target.model
+        window = target.context_window or model.context_window
+        if window is None and self.catalogue is not None:
+            window = self.catalogue.context_window(provider.name, upstream_model)
+        live = [endpoint for endpoint in provider.endpoints if not endpoint.drained] or provider.endpoints
+        for endpoint in provider.endpoints:
+            yield Deployment(
+                target=Target(
+                    provider=provider.name,
+                    protocol=provider.protocol,
+                    model=upstream_model,
+                    base_url=endpoint.url,
+                    endpoint=endpoint.label,
+                    api_key=provider.api_key,
+                    headers=provider.headers,
+                ),
+                priority=target.priority,
+                weight=target.weight * endpoint.weight / sum(other.weight for other in live),
+                price=self._price(target, upstream_model),
+                clocks=clocks(self.rules.defaults.timeouts, provider.timeouts, policy.timeouts),
+                context_window=window,
+                max_output=target.max_output or model.max_output,
+                data_policy=_data_policy(self.rules.providers[provider.name].data_policy, target.data_policy),
+                drained=endpoint.drained,
+            )
+
+    def _price(self, target: TargetRules, model: str) -> Price | None:
+        """What the file says, else the catalogue. By the hour of the hardware only where a charge is fixed."""
+        if target.charge is not None:
+            return Price(input=target.charge.input, output=target.charge.output, version=self.price_version)
+        if target.price is not None:
+            return _token_price(target.price, self.price_version)
+        return self.catalogue.price(target.provider, model) if self.catalogue is not None else None
+
+
+_NO_MODEL = ModelRules(targets=(TargetRules(provider="none", model="none"),))
+"""What a model says that the file does not name: nothing."""
+
+
+def clocks(*rules: TimeoutRules) -> Clocks:
+    """The clocks, from the widest place to the narrowest; each overrides those before it where it says something."""
+    given: dict[str, float] = {}
+    for place in rules:
+        for name in place.model_fields_set - {"min_rate"}:
+            value = getattr(place, name)
+            if isinstance(value, float):  # `learned` keeps what stood before it
+                given[f"{name}_s"] = value
+    return Clocks(**given)
+
+
+def _token_price(rules: PriceRules, version: str) -> Price | None:
+    if rules.input is None or rules.output is None:
+        return None
+    return Price(
+        input=rules.input,
+        output=rules.output,
+        cached_input=rules.cached_input,
+        cache_write=rules.cache_write,
+        reasoning=rules.reasoning,
+        request=rules.request or 0,
+        version=version,
+    )
+
+
+def _data_policy(of_provider: DataPolicyRules, of_target: DataPolicyRules | None) -> DataPolicy:
+    """The target's word, field by field, before the provider's."""
+    said = of_provider.model_dump() | (of_target.model_dump(exclude_unset=True) if of_target else {})
+    return DataPolicy(**said)
+
+
+def _largest(deployments: Sequence[Deployment]) -> int | None:
+    return max((deployment.context_window or 0 for deployment in deployments), default=0) or None

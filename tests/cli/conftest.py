@@ -1,0 +1,101 @@
+"""The commands as processes of their own, against a real admin API on loopback."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gateway.store.redis import connect
+from tests.support.admin_api import ADMIN_KEY, ScriptedLedger, admin_app, admin_services, private_valkey
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The nouns of this part of the command line, without the gateway itself, whose import would take most of the time.
+PROGRAM = """
+import typer
+from gateway.cli import keys, models, providers, requests, targets, usage
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command("usage")(usage.usage)
+for noun in (keys, requests, providers, models, targets):
+    app.add_typer(noun.app)
+app()
+"""
+
+
+def headrace(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@dataclass
+class Running:
+    """A gateway's admin API, and how the commands are told of it."""
+
+    url: str
+    ledger: ScriptedLedger
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        done = headrace(*arguments, environment=self.environment)
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        assert "\x1b[" not in done.stdout
+        return done
+
+
+@contextmanager
+def _serving(valkey_url: str) -> Iterator[tuple[str, ScriptedLedger]]:
+    """The admin API in a thread with a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def start() -> tuple[Any, Any, str, Any]:
+        store = await connect(valkey_url)
+        services = admin_services(store)
+        runner = web.AppRunner(admin_app(services))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return store, runner, f"http://127.0.0.1:{runner.addresses[0][1]}", services.ledger
+
+    async def stop() -> None:
+        await runner.cleanup()
+        await store.close()
+
+    try:
+        store, runner, url, ledger = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        yield url, ledger
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[Running]:
+    with private_valkey() as valkey_url, _serving(valkey_url) as (url, ledger):
+        yield Running(url, ledger)
+
+
+@pytest.fixture
+def running(_running: Running) -> Running:
+    _running.environment = {"HEADRACE_URL": _running.url, "HEADRACE_ADMIN_KEY": ADMIN_KEY}
+    _running.ledger.rows = []
+    return _running

@@ -1,0 +1,47 @@
+"""The objectives of this part, and what a policy or an endpoint says of itself, seen from outside."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from tests.support import scripts
+from tests.support.caller import Caller
+from tests.support.upstream import Upstream
+
+
+def test_the_cheapest_target_is_asked_first_wherever_it_stands(app: Caller, model: str) -> None:
+    targets = {app.chat(f"cheap-{model}").headers["x-headrace-target"].split("/")[0] for _ in range(5)}
+    assert targets == {"alpha"}
+
+
+def test_the_dearer_target_takes_over_when_the_cheapest_fails(app: Caller, upstream: Upstream, model: str) -> None:
+    upstream.script(f"cheap-{model}", scripts.openai_error(500, "oops", type_="server_error"))
+    assert app.chat(f"cheap-{model}").headers["x-headrace-target"].startswith("beta/")
+
+
+def test_weights_spread_the_requests(app: Caller, model: str) -> None:
+    seen = Counter(app.chat(f"spread-{model}").headers["x-headrace-target"].split("/")[0] for _ in range(80))
+    # Three to one; the odds that chance alone leaves these bounds are below one in a million.
+    assert 36 <= seen["alpha"] <= 78
+    assert seen["alpha"] + seen["beta"] == 80
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_policys_own_clock_is_the_one_that_counts(
+    app: Caller, upstream: Upstream, model: str, *, stream: bool
+) -> None:
+    upstream.script(f"hasty-{model}", scripts.hang_before_headers())
+    started = time.monotonic()
+    assert app.chat(f"hasty-{model}", stream=stream).status == 504
+    assert 0.15 < time.monotonic() - started < 0.65
+
+
+def test_a_drained_endpoint_gets_nothing(app: Caller, upstream: Upstream, model: str) -> None:
+    assert [app.chat(f"farm-{model}").status for _ in range(6)] == [200] * 6
+    assert {exchange.provider for exchange in upstream.seen(f"farm-{model}")} == {"farm-up"}
+
+
+def test_an_alias_and_its_model_are_one(app: Caller) -> None:
+    for name in ("nick", "named"):
+        assert app.chat(name).headers["x-headrace-target"].startswith("alpha/upstream-name@")
