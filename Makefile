@@ -41,13 +41,13 @@ bench: $(VENV)/.tests
 test-vllm: $(VENV)/.tests
 	@exec scripts/test_vllm.sh $(ARGS)
 
-lock: | $(PY)
+lock: | $(VENV)/pyvenv.cfg
 	@test -x $(VENV)-lock/bin/uv || { $(PY) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
 	@$(VENV)-lock/bin/uv pip compile $(LOCK) --upgrade pyproject.toml -o requirements.lock
 	@$(VENV)-lock/bin/uv pip compile $(LOCK) --upgrade --group test --group check -c requirements.lock \
 	    pyproject.toml -o requirements-test.lock
 
-$(VENV)/.serves: requirements.lock scripts/link_project.py | $(PY)
+$(VENV)/.serves: requirements.lock scripts/link_project.py $(VENV)/pyvenv.cfg
 	@echo 'Installing the dependencies into $(VENV) ...' >&2
 	@$(PY) $(INSTALL) -r requirements.lock
 	@$(PY) scripts/link_project.py
@@ -60,7 +60,7 @@ $(VENV)/.tests: requirements-test.lock $(VENV)/.serves
 	@touch $@
 
 # Debian keeps ensurepip, without which venv makes no pip, in a package of its own.
-$(PY):
+$(VENV)/pyvenv.cfg:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
 	    $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' >/dev/null 2>&1 || continue; \
 	    if [ -n '$(SYSTEM_PACKAGES)' ] && [ "$$(id -u)" = 0 ] && ! $$python -c 'import ensurepip' 2>/dev/null; then \

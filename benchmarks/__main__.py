@@ -23,7 +23,8 @@ from benchmarks.plan import Plan
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stop)  # like Ctrl-C: every `finally` runs, so nothing is left behind
+    for number in (signal.SIGINT, signal.SIGTERM):  # a background shell hands SIGINT down ignored, so it is set as well
+        signal.signal(number, _stop)
     plan = Plan().quick() if options.quick else Plan(rounds=options.rounds)
     peers, versions, skipped = _prepare(_chosen(options.only))
     cores = Cores.choose()
@@ -95,7 +96,7 @@ def _measure(bench: Bench, peers: list[Peer], rounds: int) -> list[Round]:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise KeyboardInterrupt  # every `finally` runs, so nothing is left behind
 
 
 if __name__ == "__main__":

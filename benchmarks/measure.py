@@ -56,6 +56,9 @@ class Mock:
         stats: dict[str, int] = get_json(self.port, "/stats")
         return stats
 
+    def state(self) -> str:
+        return "alive" if self._child.alive else f"gone:\n{self._child.log_tail()}"
+
     def stop(self) -> None:
         self._child.stop()
 
@@ -79,8 +82,7 @@ class Bench:
             try:
                 return Round(peer.name, number, self._parts(peer, running, mock), running.remark)
             except (LoadFailed, OSError) as error:
-                log = running.child.log_tail() if running.child is not None else ""
-                return Round(peer.name, number, {}, running.remark, failure=f"{error}\n{log}".strip())
+                return Round(peer.name, number, {}, running.remark, failure=_why(error, running, mock))
             finally:
                 if running.child is not None:
                     running.child.stop()
@@ -170,6 +172,14 @@ class Bench:
             raise LoadFailed(f"{scenario.kind}: {done.stderr.strip()[-600:]}")
         figures: Figures = json.loads(done.stdout)
         return figures
+
+
+def _why(error: Exception, running: Running, mock: Mock) -> str:
+    """The error, then what may explain it: whether peer and mock still live, and the peer's last lines."""
+    if running.child is None:
+        return f"{error!r}; mock {mock.state()}"
+    peer = "alive" if running.child.alive else "gone"
+    return f"{error!r}; peer {peer}; mock {mock.state()}\n{running.child.log_tail()}"
 
 
 def _scenario(running: Running, kind: str, body: bytes) -> Scenario:

@@ -136,7 +136,7 @@ def _compose(
 
 def _application(state: HttpState, services: AdminServices) -> web.Application:
     ids = RequestIds()
-    routes = [*application_routes(OpenAIChat(), ids), *operator_routes(), *admin_routes(services)]
+    routes = [*application_routes(OpenAIChat()), *operator_routes(), *admin_routes(services)]
     app = web.Application(middlewares=[Rim(ids, sorted({route.path for route in routes})).around], client_max_size=0)
     app[STATE] = state
     app.add_routes(routes)

@@ -2,33 +2,37 @@
 
 import logging
 import sys
+from typing import Any
 
+import orjson
 import structlog
 
 
 def configure(style: str, level: str) -> None:
-    """Set structlog up once per process; the library loggers that matter speak through it at warning."""
+    """Set structlog up, once per process."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        if style == "console"
-        else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    shared: list[structlog.types.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    if style == "console":
+        ending: list[structlog.types.Processor] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        factory: Any = structlog.PrintLoggerFactory(sys.stderr)
+    else:
+        ending = [
             structlog.processors.format_exc_info,
-            renderer,
-        ],
+            structlog.processors.JSONRenderer(serializer=orjson.dumps, default=str),
+        ]
+        factory = structlog.BytesLoggerFactory(sys.stderr.buffer)
+    structlog.configure(
+        processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
 
 
 def get(room: str) -> structlog.typing.FilteringBoundLogger:
-    """A logger that names the room it speaks for."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(room=room)
+    """A logger that names the room it speaks for. Making one is dear: a hot path keeps it."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(room=room)
     return logger

@@ -4,7 +4,9 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from structlog.typing import FilteringBoundLogger
 
 from gateway.dialects.base import Dialect
 from gateway.dispatch.attempt import Equipment
@@ -24,6 +26,7 @@ class Pipeline:
     table: Callable[[], RoutingTable]
     equipment: Equipment
     dice: Callable[[], float] = random.random
+    log: FilteringBoundLogger = field(default_factory=lambda: get("pipeline"))
 
     async def run(self, request: Request, responder: Responder, dialect: Dialect) -> None:
         """Answer one request whole, errors included. Only cancellation and the caller's leaving come out."""
@@ -38,8 +41,8 @@ class Pipeline:
         except (asyncio.CancelledError, ClientLeft):
             status, outcome = 499, "client_closed"
             raise
-        except Exception:  # noqa: BLE001  the outermost rim of a request
-            get("pipeline").exception("a request failed by our own fault", request_id=request.id)
+        except Exception:
+            self.log.exception("a request failed by our own fault", request_id=request.id)
             status, outcome = 500, _outcome(call, responder)
             await self._tell(Internal(), request, responder, dialect)
         finally:
@@ -89,7 +92,7 @@ class Pipeline:
             if call.first_content_at is not None:
                 metrics.first_token_seconds.observe((model, provider), call.first_content_at - request.started_at)
             metrics.overhead_seconds.observe((), max(seconds - call.upstream_s, 0.0))
-        get("request").info(
+        self.log.info(
             "request",
             request_id=request.id,
             key=request.principal.key_id,

@@ -39,9 +39,6 @@ class Keeper(Protocol):
     def restart(self) -> None:
         """Start it again on the same data."""
 
-    def stop(self) -> None:
-        """End it."""
-
 
 @dataclass(slots=True)
 class WorkerSlot:
@@ -114,8 +111,6 @@ class Supervisor:
             self._answer_collections()
             if time.monotonic() >= self._next_tick:
                 self._tick()
-        if self._keeper is not None:
-            self._keeper.stop()
         return 0
 
     def _listen_to_signals(self) -> socket.socket:
@@ -145,10 +140,10 @@ class Supervisor:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGINT, signal.SIGHUP):
+            # A signal to the whole process group (Ctrl-C, a service manager) is the parent's to answer.
+            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
-            for number in (signal.SIGTERM, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             ours.close()
             for other in self._slots:
                 if other.channel is not None:

@@ -20,9 +20,9 @@ INTRODUCTION = """\
 
 ## Settings
 
-Where the gateway listens and what it stands on is set in the environment, or by flags of `headrace serve` with the same
-names (`HEADRACE_DATA_DIR` is `--data-dir`); a flag comes before the environment. What applications may ask for and who
-answers them stands in the routing file, below.
+Where the gateway listens and what it stands on is set in the environment; the most common settings are flags of
+`headrace serve` too (`--help` lists them), and a flag comes before the environment. What applications may ask for and
+who answers them stands in the routing file, below.
 
 Each `HEADRACE_X` may be given as `HEADRACE_X_FILE`: a file that holds the value. A variable set to nothing counts as
 not set. An unknown `HEADRACE_` name, or a bad value, stops the start with one line that names it and what is allowed.
@@ -52,7 +52,7 @@ def page() -> str:
     return (
         f"{INTRODUCTION}{rows}\n"
         f"Read and checked, but not served yet, so that the start refuses them: {refused}.\n\n"
-        f"{describe().strip()}\n"
+        f"## The routing file\n\n{describe().strip()}\n"
     )
 
 

@@ -87,6 +87,16 @@ def test_litellm_is_a_peer_in_benchmarks_and_never_a_dependency(lock: str) -> No
     assert not [need.name for need, _ in locked(lock) if "litellm" in need.name.lower()]
 
 
+def test_no_lock_file_names_an_address_or_a_bad_release() -> None:
+    locks = [*(ROOT / "benchmarks" / "locks").rglob("*.txt"), *(ROOT / "tests").rglob("*lock.txt")]
+    for path in locks:
+        text = path.read_text()
+        assert "://" not in text, path
+        assert not re.search(r"^litellm==(1\.82\.7|1\.82\.8|1\.107\.0)\b", text, re.MULTILINE), path
+    for path in (ROOT / "benchmarks" / "locks").rglob("package-lock.json"):
+        assert '"resolved"' not in path.read_text(), path
+
+
 # Files and functions
 
 

@@ -1,6 +1,7 @@
 """HTTP to upstreams: aiohttp's client behind the Backend door, its errors translated where they enter."""
 
 import ssl
+from urllib.request import getproxies
 
 import aiohttp
 from yarl import URL
@@ -24,7 +25,8 @@ class HttpBackend:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            trust_env=True,
+            # Asking the environment for each request is dear (it is searched, and ~/.netrc is read).
+            trust_env=bool(getproxies()),
             auto_decompress=True,
             max_line_size=16384,
             max_field_size=32768,

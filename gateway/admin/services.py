@@ -25,7 +25,13 @@ class Ledger(Protocol):
         """Sums over the hours of a period, one row for each combination of what it is grouped by."""
 
     async def requests(
-        self, limit: int, cursor: str | None = None, key: str | None = None
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        key: str | None = None,
+        model: str | None = None,
+        outcome: str | None = None,
     ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """Recent requests, the newest first, and where the next page begins."""
 

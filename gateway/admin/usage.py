@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field
 from gateway.admin.bodies import Body, Text, Time, check
 from gateway.admin.services import AdminServices, answer, page
 from gateway.errors import NotFound
+from gateway.metering.ledger import GROUPS
 
-GROUPS = ("key", "team", "model", "provider", "target", "day", "hour")
 DEFAULT_PERIOD_S = 30 * 86_400
 
 
@@ -32,11 +32,13 @@ class UsageQuery(Body, strict=False):
 
 
 class RequestsQuery(Body, strict=False):
-    """Which page of the recent requests."""
+    """Which of the recent requests, and which page of them."""
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Text | None = None
     key: Text | None = None
+    model: Text | None = None
+    outcome: Text | None = None
 
 
 def usage_routes(services: AdminServices) -> list[web.RouteDef]:
@@ -51,7 +53,9 @@ def usage_routes(services: AdminServices) -> list[web.RouteDef]:
 
     async def requests(request: web.Request) -> web.Response:
         query = check(RequestsQuery, request.query)
-        return page(*await ledger.requests(limit=query.limit, cursor=query.cursor, key=query.key))
+        return page(
+            *await ledger.requests(query.limit, query.cursor, key=query.key, model=query.model, outcome=query.outcome)
+        )
 
     async def request_(request: web.Request) -> web.Response:
         found = await ledger.request(request.match_info["id"])

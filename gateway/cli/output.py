@@ -23,7 +23,10 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_j
     if as_json:
         show_json({"data": list(rows), **more})
     elif sys.stdout.isatty():
-        table = Table(*columns, header_style="bold", box=None, pad_edge=False)
+        table = Table(header_style="bold", box=None, pad_edge=False)
+        for number, column in enumerate(columns):
+            # The first is what one copies into the next command: it is never cut or broken.
+            table.add_column(column, overflow="fold", no_wrap=number == 0, min_width=_width(rows, column, number))
         for row in rows:
             table.add_row(*(Text(plain(row.get(column))) for column in columns))
         Console().print(table if rows else "(none)")
@@ -65,6 +68,10 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(plain(inner) for inner in value)
     return str(value)
+
+
+def _width(rows: Sequence[Mapping[str, Any]], column: str, number: int) -> int | None:
+    return max((len(plain(row.get(column))) for row in rows), default=0) if number == 0 else None
 
 
 def _in_a_cell(value: Any) -> str:

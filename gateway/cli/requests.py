@@ -9,7 +9,19 @@ from gateway.cli.output import AsJson, show_json, show_record, show_rows
 
 app = typer.Typer(name="requests", help="Recent requests, as the ledger has them.", no_args_is_help=True)
 
-COLUMNS = ("request_id", "time", "key", "model", "target", "status", "outcome", "input", "output", "cost_usd")
+COLUMNS = (
+    "id",
+    "time",
+    "key_name",
+    "model",
+    "target",
+    "status",
+    "outcome",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "error",
+)
 
 
 @app.command("list")
@@ -17,11 +29,14 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="Go on after this page.")] = None,
     key: Annotated[str | None, typer.Option(help="Of one key (its id).")] = None,
+    model: Annotated[str | None, typer.Option(help="Of one model.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="ok, error, broken_stream or client_closed.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List recent requests, the newest first."""
     with reported():
-        answer = connect().get(path_of("requests"), {"limit": limit, "cursor": cursor, "key": key})
+        query = {"limit": limit, "cursor": cursor, "key": key, "model": model, "outcome": outcome}
+        answer = connect().get(path_of("requests"), query)
         show_rows(answer["data"], COLUMNS, as_json=as_json, next_cursor=answer["next_cursor"])
 
 

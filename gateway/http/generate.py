@@ -12,23 +12,22 @@ from gateway.door import ClientLeft, Request
 from gateway.errors import GatewayError, Unauthorized
 from gateway.http.aiohttp_door import AiohttpResponder
 from gateway.http.body import check_json, read_body
-from gateway.http.headers import RequestIds, cors, key_of
+from gateway.http.headers import cors, key_of
 from gateway.http.protocol import error_response
-from gateway.http.state import STATE, HttpState
+from gateway.http.state import REQUEST_ID, STATE, HttpState
 
 
 class Generate:
     """Bound to a dialect; aiohttp calls it."""
 
-    def __init__(self, dialect: Dialect, ids: RequestIds) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._ids = ids
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; errors before the pipeline are told in the dialect's shape like those within."""
         state = request.app[STATE]
         state.liveness.in_flight += 1
-        request_id = self._ids.of(request)
+        request_id: str = request[REQUEST_ID]
         always = cors(request, state.cors_origins)
         responder = AiohttpResponder(request, always)
         try:

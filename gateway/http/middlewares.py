@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 from gateway.errors import GatewayError, Internal, MethodNotAllowed, NotFound
 from gateway.http.headers import RequestIds, cors, preflight
 from gateway.http.protocol import error_response
-from gateway.http.state import STATE
+from gateway.http.state import REQUEST_ID, STATE
 from gateway.log import get
 
 
@@ -25,7 +25,7 @@ class Rim:
         origins = request.app[STATE].cors_origins
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return preflight(request, origins)
-        request_id = self._ids.of(request)
+        request_id = request[REQUEST_ID] = self._ids.of(request)
         try:
             response = await handler(request)
         except GatewayError as error:

@@ -7,7 +7,6 @@ from aiohttp import web
 from gateway.dialects.base import Dialect
 from gateway.http import health, models
 from gateway.http.generate import Generate
-from gateway.http.headers import RequestIds
 
 PREFIXES = ("/v1", "/openai/v1", "/api/v1", "/providers/{provider}/v1")
 
@@ -16,10 +15,10 @@ async def _expect(_: web.Request) -> None:
     """`Expect: 100-continue` is answered where the body is read, once the key is known to be good."""
 
 
-def application_routes(openai_chat: Dialect, ids: RequestIds) -> Iterable[web.RouteDef]:
+def application_routes(openai_chat: Dialect) -> Iterable[web.RouteDef]:
     """What applications call."""
     for prefix in PREFIXES:
-        yield web.post(f"{prefix}/chat/completions", Generate(openai_chat, ids), expect_handler=_expect)
+        yield web.post(f"{prefix}/chat/completions", Generate(openai_chat), expect_handler=_expect)
         yield web.get(f"{prefix}/models", models.list_models)
         yield web.get(f"{prefix}/models/{{id:.+}}", models.show_model)
 

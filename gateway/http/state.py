@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.auth.key_cache import KeyCache
-from gateway.dialects.base import Dialect
 from gateway.metrics import Metrics, Snapshot
 from gateway.pipeline import Pipeline
 from gateway.routing.table import RoutingTable
@@ -41,4 +40,5 @@ class HttpState:
 
 
 STATE = web.AppKey("STATE", HttpState)
-DIALECTS = web.AppKey("DIALECTS", dict[str, Dialect])
+REQUEST_ID = "request_id"
+"""Where a request carries its id."""

@@ -53,7 +53,7 @@ def _conditions(document: Document, section: str, tags: tuple[str, ...]) -> dict
         try:
             compiled[index] = compile_condition(source, declared)
         except ConditionError as error:
-            document.problems.append(Problem(_place(document.mark(path), error), show_path(path), error.message))
+            document.problems.append(Problem(_place(document, path, error), show_path(path), error.message))
     return compiled
 
 
@@ -62,8 +62,9 @@ def _declared(document: Document) -> tuple[str, ...]:
     return tuple(tags) if isinstance(tags, dict) else ()
 
 
-def _place(start: Mark, error: ConditionError) -> Mark:
+def _place(document: Document, path: Path, error: ConditionError) -> Mark:
     """Where in the file a fault of a condition stands, if the condition is written on one line as most are."""
-    if error.line != 1:
+    start, style = document.mark(path), document.styles.get(path, "")
+    if error.line != 1 or style in ("|", ">"):
         return start
-    return Mark(start.file, start.line, start.column + error.column)
+    return Mark(start.file, start.line, start.column + error.column - (0 if style else 1))

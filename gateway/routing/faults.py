@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.routing.problems import Path, did_you_mean, one_of, printable
+from gateway.routing.problems import Path, did_you_mean, one_of, printable, show_path
 from gateway.routing.rules import RoutingRules
 from gateway.routing.schema.providers import SECRET_FIELDS
 from gateway.routing.source import Document
@@ -54,7 +54,10 @@ def validate(document: Document) -> RoutingRules | None:
 def _note(document: Document, detail: ErrorDetails) -> None:
     of_key = bool(detail["loc"]) and detail["loc"][-1] == "[key]"
     missing = detail["type"] == "missing"
+    told = {problem.where for problem in document.problems}
     path = _path_in(document, detail["loc"][:-1] if of_key or missing else detail["loc"])
+    if detail["type"].endswith("_type") and show_path(path) in told:
+        return  # it is empty because of what has been told already
     if missing:
         document.problem((*path, detail["loc"][-1]), _MESSAGES["missing"])
     elif detail["type"] == "extra_forbidden":

@@ -67,7 +67,9 @@ def provider_state(
     if known and rules.protocol not in (None, known.protocol):
         known = None  # somebody else of that name: neither its address nor its key would be right
     protocol = rules.protocol or (known.protocol if known else "openai")
-    own = rules.api_key or (rules.credentials.default if rules.credentials else None)
+    own = rules.api_key
+    if own is None and rules.credentials is not None:
+        own = rules.credentials.default
     key = _key(own, known, environment)
     endpoints = _endpoints(rules, known, protocol)
     reason = _why_disabled(rules, protocol, unset, endpoints) or _why_without_key(key, own, known)

@@ -10,7 +10,7 @@ import os.path
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -18,7 +18,7 @@ from gateway.routing.problems import Mark, Path, Problem, RulesError, printable,
 from gateway.routing.schema.providers import SECRET_FIELDS
 from gateway.routing.substitution import BadReference, Substitution, Unset
 
-MAX_NODES = 200_000
+MAX_NODES = 50_000
 """Nodes of a file once its aliases are unfolded. A provider for each of a thousand models needs about 20,000."""
 MAX_DEPTH = 64
 MAX_BYTES = 4 * 1024 * 1024
@@ -28,7 +28,13 @@ _LISTS = ("guards", "routes")
 """What an included file may hold."""
 
 
-class _Loader(yaml.SafeLoader):
+if TYPE_CHECKING:
+    from yaml import SafeLoader as FastestLoader
+else:  # libyaml's parser where PyYAML was built with it: ten times as fast, and a reload must not hold up a worker
+    FastestLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(FastestLoader):
     """PyYAML's parser with YAML 1.2's idea of what a plain scalar is."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as PyYAML declares it
@@ -58,6 +64,8 @@ class Document:
     data: dict[str, Any] = field(default_factory=dict, repr=False)
     values: dict[Path, Mark] = field(default_factory=dict, repr=False)
     keys: dict[Path, Mark] = field(default_factory=dict, repr=False)
+    styles: dict[Path, str] = field(default_factory=dict, repr=False)
+    """How a string is written where it is not plain: `'`, `"`, `|` or `>`."""
     substituted: set[Path] = field(default_factory=set)
     """Where a value came from the environment or a file: it is never repeated in a message."""
     unset: dict[str, str] = field(default_factory=dict)
@@ -97,7 +105,8 @@ def _compose(text: str, name: str) -> yaml.Node | None:
     try:
         loader = _Loader(text.removeprefix("\ufeff"))
         try:
-            return loader.get_single_node()
+            root: yaml.Node | None = loader.get_single_node()
+            return root
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -109,6 +118,8 @@ def _compose(text: str, name: str) -> yaml.Node | None:
         before = text[: error.position]
         mark = Mark(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise RulesError([Problem(mark, "", "a character that YAML does not allow")]) from error
+    except UnicodeEncodeError as error:
+        raise RulesError([Problem(Mark(name, 1, 1), "", "this is not UTF-8")]) from error
     except RecursionError:
         raise RulesError([Problem(Mark(name, 1, 1), "", f"nested more than {MAX_DEPTH} deep")]) from None
 
@@ -201,6 +212,8 @@ class _Builder:
             self._document.problem(path, "tags (words that begin with '!') mean nothing here")
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        if node.style:
+            self._document.styles[path] = node.style
         kind = node.tag.removeprefix(_TAG)
         if kind == "str":
             return self._string(node.value, path)
@@ -327,6 +340,10 @@ def _adopt(document: Document, part: Document, section: str, moved: Callable[[Pa
                 new = moved(path) if len(path) > 1 else path
                 if new is not None:
                     ours.setdefault(new, mark)
+    for path, style in part.styles.items():
+        new = moved(path) if path[0] == section and len(path) > 1 else None
+        if new is not None:
+            document.styles[new] = style
     for path in part.substituted:
         new = moved(path) if path[0] == section and len(path) > 1 else None
         if new is not None:

@@ -90,6 +90,9 @@ class EmbeddedValkey:
             _ask(self._socket, b"SHUTDOWN\r\n", self._stop_within_s)
         if not self._gone(self._stop_within_s):
             self._kill()
+        if self._process is not None:
+            self._process.wait(self._stop_within_s)
+            self._process = None
         shutil.rmtree(Path(self._socket).parent, ignore_errors=True)
 
     def _lock(self) -> int | None:

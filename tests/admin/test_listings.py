@@ -57,9 +57,9 @@ def test_a_bad_usage_query_is_named(with_operator, query, param) -> None:
 def test_requests_are_listed_and_shown(with_operator) -> None:
     async def scenario(operator) -> None:
         operator.ledger.rows = [{"id": "r1"}, {"id": "r2"}]
-        page = await operator.ask("GET", "/admin/v1/requests?limit=1&cursor=c&key=key_a")
+        page = await operator.ask("GET", "/admin/v1/requests?limit=1&cursor=c&key=key_a&outcome=ok")
         assert page == {"data": [{"id": "r1"}], "next_cursor": "next"}
-        assert operator.ledger.asked == [(1, "c", "key_a")]
+        assert operator.ledger.asked == [(1, "c", {"key": "key_a", "model": None, "outcome": "ok"})]
         assert await operator.ask("GET", "/admin/v1/requests/r2") == {"id": "r2"}
         assert (await operator.refused("GET", "/admin/v1/requests/r3", status=404))["code"] == "request_not_found"
         assert (await operator.refused("GET", "/admin/v1/requests?limit=201"))["param"] == "limit"

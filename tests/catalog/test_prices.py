@@ -68,7 +68,7 @@ def test_a_float_is_what_it_prints_as() -> None:
 
 @pytest.mark.parametrize("wrong", ["nan", "inf", "-1", "free", "", float("nan"), Decimal("-0.1")])
 def test_what_is_no_price_is_refused(wrong: str | float | Decimal) -> None:
-    with pytest.raises(ValueError, match="US dollars|negative"):
+    with pytest.raises(ValueError, match=r"US dollars|negative"):
         usd_per_million(wrong)
 
 

@@ -115,7 +115,7 @@ def test_on_the_same_machine_the_data_dir_says_where_and_with_which_key(running,
 
 def test_a_gateway_that_is_not_there_is_told_in_one_line() -> None:
     done = headrace("keys", "list", environment={"HEADRACE_URL": NOWHERE, "HEADRACE_ADMIN_KEY": "hra-x"})
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert NOWHERE in done.stderr
     assert "headrace serve" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -129,5 +129,5 @@ def test_a_wrong_admin_key_is_told(running) -> None:
 
 def test_a_bad_setting_ends_with_2() -> None:
     done = headrace("keys", "list", environment={"HEADRACE_URL": "gateway.example"})
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "HEADRACE_URL" in done.stderr

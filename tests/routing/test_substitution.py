@@ -80,14 +80,9 @@ def test_a_teams_unset_key_disables_the_provider(load_rules) -> None:
 
 
 def test_an_unset_variable_elsewhere_is_an_error(faults) -> None:
-    assert (
-        faults(acme("headers: {x-a: '${V}'}"))
-        == [
-            "routing_rules.yaml:3:68: providers.acme.headers.x-a: the environment variable V is not set; "
-            "'${V:-default}' gives a default"
-        ]
-        or "the environment variable V is not set" in faults(acme("headers: {x-a: '${V}'}"))[0]
-    )
+    problem = faults(acme("headers: {x-a: '${V}'}"))[0]
+    assert problem.startswith("routing_rules.yaml:3:71: providers.acme.headers.x-a: ")
+    assert problem.endswith("the environment variable V is not set; '${V:-default}' gives a default")
 
 
 def test_a_file_that_can_not_be_read_is_an_error_even_for_a_key(faults) -> None:

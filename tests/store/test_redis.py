@@ -29,7 +29,7 @@ def run(valkey: EmbeddedValkey, scenario: Callable[[Store], Awaitable[None]]) ->
 
 async def until(condition: Callable[[], Any], within_s: float = 5.0) -> None:
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited happens in another process
             await asyncio.sleep(0.01)
 
 
@@ -131,7 +131,7 @@ def test_connecting_to_nothing_is_unavailable() -> None:
 
 def test_accounts_spread_over_all_partitions_and_stay_where_they_are() -> None:
     assert {keyspace.partition_of(f"key_{number}") for number in range(2_000)} == set(range(64))
-    assert keyspace.partition_of("key_a") == keyspace.partition_of("key_a") == 51
+    assert keyspace.partition_of("key_a") == keyspace.partition_of("key_a") == 58
 
 
 def test_what_one_script_touches_shares_a_hash_tag() -> None:

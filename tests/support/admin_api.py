@@ -65,8 +65,8 @@ class ScriptedLedger:
         self.asked.append((from_, to, tuple(group_by)))
         return self.rows
 
-    async def requests(self, limit: int, cursor: str | None = None, key: str | None = None) -> Any:
-        self.asked.append((limit, cursor, key))
+    async def requests(self, limit: int, cursor: str | None = None, **filters: Any) -> Any:
+        self.asked.append((limit, cursor, filters))
         return self.rows[:limit], "next" if len(self.rows) > limit else None
 
     async def request(self, request_id: str) -> dict[str, Any] | None:

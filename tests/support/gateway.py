@@ -105,7 +105,7 @@ class Gateway:
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the process and return at once."""
-        command = [sys.executable, "-m", "gateway", "serve"]
+        command = [sys.executable, "-c", "from gateway.cli.main import main; main()", "serve"]  # as `headrace` does
         with self.stderr_path.open("ab") as errors, self.stdout_path.open("ab") as output:
             self.process = subprocess.Popen(
                 command,

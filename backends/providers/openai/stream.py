@@ -22,7 +22,18 @@ class OpenAIStreamRelay:
     """Implements backends.adapter.StreamRelay. Nothing is passed on before the first content: until then another
     target may still answer. The terminator is held back for `close`, so that the ledger comes first."""
 
-    __slots__ = ("_held", "_hide_usage", "_tail", "_terminator", "content_events", "done", "error", "finished", "started", "usage")
+    __slots__ = (
+        "_held",
+        "_hide_usage",
+        "_tail",
+        "_terminator",
+        "content_events",
+        "done",
+        "error",
+        "finished",
+        "started",
+        "usage",
+    )
 
     def __init__(self, *, hide_usage: bool) -> None:
         self.started = False
