@@ -42,7 +42,7 @@ test-vllm: $(VENV)/.tests
 	@exec scripts/test_vllm.sh $(ARGS)
 
 lock: | $(VENV)/pyvenv.cfg
-	@test -x $(VENV)-lock/bin/uv || { $(PY) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
+	@test -x $(VENV)-lock/bin/uv || { $(PY) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install -qq uv; }
 	@$(VENV)-lock/bin/uv pip compile $(LOCK) --upgrade pyproject.toml -o requirements.lock
 	@$(VENV)-lock/bin/uv pip compile $(LOCK) --upgrade --group test --group check -c requirements.lock \
 	    pyproject.toml -o requirements-test.lock

@@ -13,8 +13,10 @@ class StreamRelay(Protocol):
     What it has seen so far stands in its attributes; a new one is made for each attempt.
     """
 
-    started: bool
-    """The first content or tool byte that the caller can see has passed: the commit point."""
+    flowing: bool
+    """Something that the caller sees has come: content, tool arguments, or reasoning."""
+    committed: bool
+    """Content or tool arguments have passed: nobody else can answer any more. Reasoning does not commit."""
     finished: bool
     """The upstream said why it stopped (`finish_reason`)."""
     done: bool
@@ -56,5 +58,8 @@ class Adapter(Protocol):
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
         """What an error answer means."""
 
-    def stream_relay(self, chat: ChatRequest) -> StreamRelay:
-        """A fresh relay for one streamed attempt."""
+    def stream_relay(self, chat: ChatRequest, *, resumed: bool = False) -> StreamRelay:
+        """A fresh relay for one streamed attempt.
+
+        `resumed`: the caller has seen reasoning of an attempt that failed; this one's is swallowed up to its content.
+        """

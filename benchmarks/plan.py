@@ -10,7 +10,7 @@ class Plan:
     rounds: int = 3
     unary_connections: int = 64
     request_bytes: int = 1_000
-    unary_warmup_s: float = 1.0
+    unary_warmup_s: float = 0.8
     unary_window_s: float = 3.0
     rate_window_s: float = 4.0
     burst_streams: int = 32
@@ -18,7 +18,7 @@ class Plan:
     stream_pace_per_s: int = 20
     stream_ramp_s: float = 2.0
     stream_window_s: float = 4.0
-    stream_tail_s: float = 2.0
+    stream_tail_s: float = 3.0
 
     def quick(self) -> "Plan":
         """One short round: shows that everything works; its figures mean little."""

@@ -156,7 +156,7 @@ def show(result: Result) -> None:
 def remarks(result: Result) -> list[str]:
     """What a reader must know before comparing: the bounds of the rig, what was skipped, what failed."""
     lines = [
-        "≥: mock and load were the limit, not this peer. direct: latencies are the upstream's own, not added ones."
+        "≥: the peer had its core to spare; mock, load or neighbours were the limit. direct: latencies are its own, not added."
     ]
     if float(result.machine["load_average_at_start"]) > _QUIET:
         lines.append(

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -36,3 +38,19 @@ def get(room: str) -> structlog.typing.FilteringBoundLogger:
     """A logger that names the room it speaks for. Making one is dear: a hot path keeps it."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(room=room)
     return logger
+
+
+class OncePerMinute:
+    """Says for each of a few things whether it may be logged now: what happens with every request is told rarely."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    def may_say(self, what: str) -> bool:
+        """True at most once a minute for each `what`; callers name things from the configuration, never a caller's."""
+        now = self._clock()
+        if now - self._said.get(what, float("-inf")) < 60.0:
+            return False
+        self._said[what] = now
+        return True

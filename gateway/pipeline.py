@@ -14,7 +14,7 @@ from gateway.dispatch.call import Call
 from gateway.dispatch.failover import dispatch
 from gateway.door import ClientLeft, Request, Responder
 from gateway.errors import GatewayError, Internal
-from gateway.log import get
+from gateway.log import OncePerMinute, get
 from gateway.routing.candidates import decide
 from gateway.routing.table import RoutingTable
 
@@ -27,6 +27,7 @@ class Pipeline:
     equipment: Equipment
     dice: Callable[[], float] = random.random
     log: FilteringBoundLogger = field(default_factory=lambda: get("pipeline"))
+    rarely: OncePerMinute = field(default_factory=OncePerMinute)
 
     async def run(self, request: Request, responder: Responder, dialect: Dialect) -> None:
         """Answer one request whole, errors included. Only cancellation and the caller's leaving come out."""
@@ -37,21 +38,24 @@ class Pipeline:
             await dispatch(call, self.equipment)
         except GatewayError as error:
             status, outcome = error.status, _outcome(call, responder)
-            await self._tell(error, request, responder, dialect)
+            await self._tell(error, request, responder, dialect, call)
         except (asyncio.CancelledError, ClientLeft):
             status, outcome = 499, "client_closed"
             raise
         except Exception:
             self.log.exception("a request failed by our own fault", request_id=request.id)
             status, outcome = 500, _outcome(call, responder)
-            await self._tell(Internal(), request, responder, dialect)
+            await self._tell(Internal(), request, responder, dialect, call)
         finally:
             self._account(request, dialect, call, status, outcome)
 
     def _decided(self, request: Request, responder: Responder, dialect: Dialect) -> Call:
         chat = dialect.parse(request.body)
         table = self.table()
-        decision = decide(table, chat, request, self.dice)
+        decision = decide(table, chat, request, self.dice, dialect=dialect.name)
+        for route in decision.failed_conditions:
+            if self.rarely.may_say(route):
+                self.log.warning("a route's condition can't be evaluated, which is false", route=route)
         return Call(
             request=request,
             chat=chat,
@@ -59,10 +63,12 @@ class Pipeline:
             decision=decision,
             responder=responder,
             admitted_at=time.time(),
-            model_label=decision.model if decision.model in table.models else "other",
+            model_label=decision.label,
         )
 
-    async def _tell(self, error: GatewayError, request: Request, responder: Responder, dialect: Dialect) -> None:
+    async def _tell(
+        self, error: GatewayError, request: Request, responder: Responder, dialect: Dialect, call: Call | None
+    ) -> None:
         if responder.started:
             responder.write(dialect.stream_error(error))
         else:
@@ -73,7 +79,8 @@ class Pipeline:
                     "x-request-id": request.id,
                     "request-id": request.id,
                     "x-should-retry": "true" if error.retry else "false",
-                    "x-headrace-rules": self.table().hash,
+                    "x-headrace-rules": call.decision.rules_hash if call is not None else self.table().hash,
+                    "x-headrace-attempts": str(len(call.tried) if call is not None else 0),
                     **error.headers,
                 },
             )

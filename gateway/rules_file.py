@@ -1,5 +1,6 @@
 """The routing file as the parent keeps it: read, checked whole, replaced only by one that is good."""
 
+import glob
 import hashlib
 import time
 from collections.abc import Mapping
@@ -16,76 +17,66 @@ LAST_GOOD = "routing_rules.last_good.yaml"
 
 
 class Loader:
-    """Text → RoutingTable with this process's environment; remembers which other files that took."""
+    """Text → RoutingTable, with this process's environment and catalogue."""
 
     def __init__(self, path: str, environment: Mapping[str, str], catalogue: Catalogue | None) -> None:
         self._path = path
         self._environment = environment
         self._catalogue = catalogue
-        self.read: frozenset[str] = frozenset()
-        """Paths of the files that the last good text named."""
 
     def __call__(self, text: str) -> RoutingTable:
         """Raises RulesError with every fault and its place."""
-        read: set[str] = set()
-
-        def read_file(path: str) -> str:
-            read.add(path)
-            return Path(path).read_text(encoding="utf-8")
-
-        table = load(
-            text, path=self._path, environment=self._environment, read_file=read_file, catalogue=self._catalogue
+        return load(
+            text, path=self._path, environment=self._environment, read_file=_read_text, catalogue=self._catalogue
         )
-        self.read = frozenset(read)
-        return table
 
 
 class RulesFile:
     """The file, polled: its content is compared, which sees renames and symlink swaps that watches miss."""
 
     def __init__(self, path: Path, loader: Loader, data_dir: Path, log: structlog.typing.FilteringBoundLogger) -> None:
+        """Load it. A bad file falls back on the last good one, loudly; without one RulesError comes out."""
         self._path = path
         self.loader = loader
         self._last_good = data_dir / LAST_GOOD
         self._log = log
-        self._seen = ""
         self._ok = True
-        self._loaded_at = 0.0
         self._results: dict[str, int] = {}
-        self.table: RoutingTable
-        self.text = ""
-
-    def open(self) -> None:
-        """The first load. A bad file falls back on the last good one, loudly; without one RulesError comes out."""
-        text = self._path.read_text(encoding="utf-8")
-        self._seen = self._fingerprint(text)
+        self.text = path.read_text(encoding="utf-8")
         try:
-            self._take(text)
+            self.table = loader(self.text)
         except RulesError as error:
-            self._ok = False
             if not self._last_good.exists():
                 raise
-            self._log.error("the routing file is bad; the last good one is in force", problems=str(error))
-            self._take(self._last_good.read_text(encoding="utf-8"))
             self._ok = False
+            log.warning("the routing file is bad; the last good one is in force", problems=str(error))
+            self.table = loader(self._last_good.read_text(encoding="utf-8"))
+        self._seen = self._fingerprint(self.text)
+        if not self._ok:
+            self.text = self.table.text
+        self._loaded_at = time.time()
+        self._note()
 
     def reload(self, *, force: bool = False) -> bool:
         """Look at the file; True if another text is in force now. A bad one changes nothing and is said once."""
         try:
             text = self._path.read_text(encoding="utf-8")
-        except OSError as error:
-            return self._bad(f"{self._path}: {error.strerror}", fingerprint="unreadable")
+        except (OSError, UnicodeDecodeError) as error:
+            return self._bad(f"{self._path} can't be read: {type(error).__name__}", fingerprint="unreadable")
         fingerprint = self._fingerprint(text)
         if fingerprint == self._seen and not force:
             return False
         try:
-            self._take(text)
+            self.table = self.loader(text)
         except RulesError as error:
             return self._bad(str(error), fingerprint)
+        self.text = text
         self._seen = self._fingerprint(text)
         self._ok = True
+        self._loaded_at = time.time()
         self._count("success")
         self._log.info("the routing file was reloaded", rules=self.table.hash)
+        self._note()
         return True
 
     def observe(self, metrics: Metrics) -> None:
@@ -96,17 +87,12 @@ class RulesFile:
         for result, count in self._results.items():
             metrics.rules_reloads.values[(result,)] = count
 
-    def _take(self, text: str) -> None:
-        self.table = self.loader(text)
-        self.text = text
-        self._loaded_at = time.time()
-        self._write_last_good(text)
+    def _note(self) -> None:
+        """What is in force is also the last good one."""
         for note in self.table.notes:
             self._log.warning("routing file: " + note)
-
-    def _write_last_good(self, text: str) -> None:
         part = self._last_good.with_suffix(".part")
-        part.write_text(text, encoding="utf-8")
+        part.write_text(self.text, encoding="utf-8")
         part.replace(self._last_good)
 
     def _bad(self, problems: str, fingerprint: str) -> bool:
@@ -123,9 +109,14 @@ class RulesFile:
     def _fingerprint(self, text: str) -> str:
         """Of the file and of every file it reads (`include`, `${file:...}`)."""
         digest = hashlib.sha256(text.encode())
-        for path in sorted(self.loader.read):
-            digest.update(_content(path))
+        found = {path for pattern in self.table.include_patterns for path in glob.glob(pattern)}  # noqa: PTH207
+        for path in sorted(found.union(self.table.files)):
+            digest.update(path.encode() + b"\0" + _content(path))
         return digest.hexdigest()
+
+
+def _read_text(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
 
 
 def _content(path: str) -> bytes:

@@ -61,9 +61,7 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
 def _open_rules(settings: Settings, environment: Mapping[str, str]) -> RulesFile:
     loader = Loader(settings.rules, environment, Catalogue.load(datetime.now(UTC)))
-    rules = RulesFile(Path(settings.rules), loader, settings.data_dir, log.get("rules"))
-    rules.open()
-    return rules
+    return RulesFile(Path(settings.rules), loader, settings.data_dir, log.get("rules"))
 
 
 def _open_store(settings: Settings) -> tuple[str, EmbeddedValkey | None]:

@@ -34,6 +34,6 @@ class VLLMAdapter(OpenAIAdapter):
         """An error answer, in the engine's own terms."""
         return as_vllm_means_it(super().parse_error(status, headers, body))
 
-    def stream_relay(self, chat: ChatRequest) -> VLLMStreamRelay:
+    def stream_relay(self, chat: ChatRequest, *, resumed: bool = False) -> VLLMStreamRelay:
         """A fresh relay for one attempt."""
-        return VLLMStreamRelay(hide_usage=not chat.wants_usage)
+        return VLLMStreamRelay(hide_usage=not chat.wants_usage, resumed=resumed)

@@ -138,7 +138,8 @@ class Paced(Streams):
         self._close()
         return figures | {
             "open_at_window_end": open_then,
-            "pss_bytes_per_stream": pss_grown / max(1, open_then),
+            # By all that were opened, not by those still open: what a stream leaves behind is seldom given back.
+            "pss_bytes_per_stream": pss_grown / scenario.connections,
             "errors": errors,
             "unfinished": unfinished,
             "finished": self.finished,

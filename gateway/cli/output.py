@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+WIDEST = 4096
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -23,13 +25,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_j
     if as_json:
         show_json({"data": list(rows), **more})
     elif sys.stdout.isatty():
-        table = Table(header_style="bold", box=None, pad_edge=False)
-        for number, column in enumerate(columns):
-            # The first is what one copies into the next command: it is never cut or broken.
-            table.add_column(column, overflow="fold", no_wrap=number == 0, min_width=_width(rows, column, number))
-        for row in rows:
-            table.add_row(*(Text(plain(row.get(column))) for column in columns))
-        Console().print(table if rows else "(none)")
+        _print_table(rows, columns)
     else:
         print("\t".join(columns))
         for row in rows:
@@ -41,10 +37,11 @@ def show_record(record: Mapping[str, Any], *, as_json: bool = False) -> None:
     if as_json:
         show_json(record)
     elif sys.stdout.isatty():
-        table = Table(show_header=False, box=None, pad_edge=False)
+        width = max((len(name) for name in record), default=0)
         for name, value in record.items():
-            table.add_row(Text(name, "bold"), Text(plain(value)))
-        Console().print(table)
+            Console(soft_wrap=True, highlight=False).print(
+                Text(name.ljust(width), "bold"), _in_a_cell(value), markup=False
+            )
     else:
         for name, value in record.items():
             print(f"{name}\t{_in_a_cell(value)}")
@@ -70,8 +67,20 @@ def plain(value: Any) -> str:
     return str(value)
 
 
-def _width(rows: Sequence[Mapping[str, Any]], column: str, number: int) -> int | None:
-    return max((len(plain(row.get(column))) for row in rows), default=0) if number == 0 else None
+def _print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """As wide as it needs to be: an id that was folded or cut can't be copied. Columns with nothing in them go."""
+    if not rows:
+        Console().print("(none)")
+        return
+    shown = [column for column in columns if any(plain(row.get(column)) for row in rows)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in shown:
+        numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
+        table.add_column(column, no_wrap=True, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(Text(_in_a_cell(row.get(column))) for column in shown))
+    # With a height too, else a dumb terminal would be taken to have 80 columns.
+    Console(width=WIDEST, height=WIDEST).print(table, crop=False)
 
 
 def _in_a_cell(value: Any) -> str:

@@ -16,6 +16,7 @@ FIGURES = (
     "output_tokens",
     "reasoning_tokens",
     "cost_usd",
+    "unpriced",
 )
 
 
@@ -35,7 +36,7 @@ def usage(
 
 
 def _columns(rows: list[dict[str, Any]], group_by: str) -> list[str]:
-    """What it was grouped by first, as it was asked for; then the figures that any row has."""
+    """What it was grouped by, then the figures."""
     groups = [group.strip() for group in group_by.split(",") if group.strip()]
-    named = [name for name in (rows[0] if rows else {}) if name not in FIGURES and name not in groups]
+    named = ["key_name"] if any("key_name" in row for row in rows) else []
     return [*groups, *named, *FIGURES]

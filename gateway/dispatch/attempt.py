@@ -57,7 +57,7 @@ class Attempt:
     @property
     def committed(self) -> bool:
         """The caller has seen content of this attempt."""
-        return self._sink is not None and self._sink.started
+        return self._sink is not None and self._sink.committed
 
     def is_final(self, error: BackendError) -> bool:
         """Whether the request ends with this failure."""
@@ -69,7 +69,7 @@ class Attempt:
         call, deployment = self._call, self._deployment
         adapter = self._with.adapters[deployment.target.protocol]
         request = adapter.build_request(call.chat, deployment.target, deployment.clocks)
-        relay = adapter.stream_relay(call.chat) if call.chat.stream else None
+        relay = adapter.stream_relay(call.chat, resumed=call.first_content_at is not None) if call.chat.stream else None
         opened = self._with.meter.sent(self._start())
         sink = self._sink = AnswerSink(
             self._with.loop,
@@ -142,7 +142,7 @@ class Attempt:
     def _begin_stream(self) -> None:
         """Head of a streamed answer, once: with the first content, or with the first comment while it is awaited."""
         sink, call = self._sink, self._call
-        if sink is not None and sink.started and call.first_content_at is None:
+        if sink is not None and call.first_content_at is None:
             call.first_content_at = sink.first_content_at
         if not call.responder.started:
             headers = self._headers("text/event-stream; charset=utf-8")

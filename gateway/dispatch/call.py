@@ -37,4 +37,4 @@ class Call:
     upstream_s: float = 0.0
     """Time spent waiting for upstreams, all attempts together."""
     first_content_at: float | None = None
-    """Monotonic seconds, when the caller was first sent content."""
+    """Monotonic seconds, when the caller was first sent content or reasoning."""

@@ -18,7 +18,7 @@ class Progress(Protocol):
     """What the clocks look at."""
 
     started: bool
-    """Content has been seen."""
+    """Something the caller can see has come: content or reasoning."""
     last_data: float
     last_write: float
     draining: bool

@@ -1,11 +1,13 @@
 """What is left to say to the caller when every attempt has failed."""
 
+from math import ceil
 from typing import Any
 
 from backends.errors import BackendError, Fault, Refused, TimedOut
 from gateway.dispatch.call import Tried
 from gateway.errors import UpstreamFailed
 
+LONGEST_RETRY_AFTER_S = 60.0
 _PASSES_THROUGH = frozenset({Fault.CALLER, Fault.CONTEXT_LENGTH, Fault.CONTENT_POLICY, Fault.MODEL})
 
 
@@ -38,7 +40,6 @@ def tell(error: BackendError, provider: str, tried: list[Tried]) -> UpstreamFail
 def _refused(error: Refused, metadata: dict[str, Any]) -> UpstreamFailed:
     reply = error.reply
     metadata |= {"provider_status": reply.status, "provider_request_id": reply.request_id}
-    headers = {} if error.retry_after_s is None else _retry_after(error.retry_after_s)
     if error.fault in _PASSES_THROUGH:
         return UpstreamFailed(
             reply.message or f"The provider refused the request with status {reply.status}.",
@@ -51,16 +52,7 @@ def _refused(error: Refused, metadata: dict[str, Any]) -> UpstreamFailed:
             metadata=metadata,
         )
     if error.fault is Fault.QUOTA or reply.status == 429:
-        return UpstreamFailed(
-            reply.message or "The provider's rate limit or quota is used up. Wait, or name another model.",
-            status=429,
-            code=reply.code or "rate_limit_exceeded",
-            kind=reply.type or "rate_limit_error",
-            retry=error.fault is not Fault.QUOTA,
-            body=reply.body,
-            headers=headers,
-            metadata=metadata,
-        )
+        return _limited(error, metadata)
     if error.fault is Fault.CREDENTIAL:
         message = "The provider refused the gateway's credential. Tell the gateway's operator."
         return UpstreamFailed(
@@ -71,7 +63,24 @@ def _refused(error: Refused, metadata: dict[str, Any]) -> UpstreamFailed:
         status=502,
         kind="api_error",
         retry=not error.may_have_billed,
-        headers=headers,
+        headers=_retry_after(error),
+        metadata=metadata,
+    )
+
+
+def _limited(error: Refused, metadata: dict[str, Any]) -> UpstreamFailed:
+    """The provider's own limit. A wait that no client should sit out is told in words, without `retry-after`."""
+    reply, wait_s = error.reply, error.retry_after_s or 0.0
+    message = reply.message or "The provider's rate limit or quota is used up. Wait, or name another model."
+    long = wait_s > LONGEST_RETRY_AFTER_S
+    return UpstreamFailed(
+        f"{message} (retry after {wait_s:.0f} s)" if long else message,
+        status=429,
+        code=reply.code or "rate_limit_exceeded",
+        kind=reply.type or "rate_limit_error",
+        retry=error.fault is not Fault.QUOTA and not long,
+        body=None if long else reply.body,
+        headers=_retry_after(error),
         metadata=metadata,
     )
 
@@ -86,5 +95,8 @@ def _code(error: Refused) -> str:
     return {Fault.CONTENT_POLICY: "content_filter", Fault.MODEL: "model_not_found"}.get(error.fault, "invalid_request")
 
 
-def _retry_after(seconds: float) -> dict[str, str]:
-    return {"retry-after": str(max(1, round(seconds))), "retry-after-ms": str(round(seconds * 1000))}
+def _retry_after(error: Refused) -> dict[str, str]:
+    seconds = error.retry_after_s
+    if seconds is None or seconds > LONGEST_RETRY_AFTER_S:
+        return {}
+    return {"retry-after": str(max(1, ceil(seconds))), "retry-after-ms": str(round(seconds * 1000))}

@@ -39,6 +39,7 @@ class AnswerSink:
         self._headers: Mapping[str, str] = {}
         self._body: list[bytes] = []
         self._size = 0
+        self._passed = False
         self.started = False
         self.draining = False
         self.last_data = self.last_write = loop.time()
@@ -47,7 +48,7 @@ class AnswerSink:
     @property
     def committed(self) -> bool:
         """The caller has seen content of this attempt: nobody else can answer any more."""
-        return self.started
+        return self._listening is not None and self._listening.committed and self._passed
 
     @property
     def done(self) -> bool:
@@ -77,9 +78,13 @@ class AnswerSink:
         passed = relay.feed(data)
         if not data.startswith(b":"):
             self.last_data = self._time()
+        if relay.flowing and not self.started:
+            self.started = True
+            self.first_content_at = self._clock()
         if passed:
-            if not self.started:
-                self._commit()
+            if not self._passed:
+                self._passed = True
+                self._begin()
             self._opened.progress(relay.content_events)
             self._responder.write(passed)
             self.last_write = self.last_data
@@ -88,7 +93,7 @@ class AnswerSink:
 
     async def drain(self) -> None:
         """Hand on, and wait for a slow caller: the time that takes is not the upstream's."""
-        if not self.started:
+        if not self._passed:
             return
         self.draining = True
         await self._responder.drain()
@@ -106,18 +111,12 @@ class AnswerSink:
         """The exchange is over. Returns the stream's last bytes or the whole body; raises BackendError otherwise."""
         if self._listening is not None:
             last = self._listening.close()
-            if not self.started:
-                self._commit()
+            self._begin()
             return last
         body = b"".join(self._body)
         if self._status != 200:
             raise self._adapter.parse_error(self._status, self._headers, body)
         return body
-
-    def _commit(self) -> None:
-        self.started = True
-        self.first_content_at = self._clock()
-        self._begin()
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)

@@ -23,6 +23,7 @@ async def show_model(request: web.Request) -> web.Response:
     for model in state.table().listed():
         if model["id"] == name and principal.may_use(name):
             return web.json_response(model)
+    state.table().resolve(name, request.match_info.get("provider"))  # names the nearest, if there is none of that name
     raise NotFound(
         f"There is no model {name[:100]!r} for this key. GET /v1/models lists what there is.",
         code="model_not_found",

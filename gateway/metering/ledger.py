@@ -61,8 +61,8 @@ class Ledger:
         self,
         limit: int = PAGE,
         cursor: str | None = None,
-        *,
         key: str | None = None,
+        *,
         model: str | None = None,
         outcome: str | None = None,
     ) -> tuple[list[Row], str | None]:

@@ -69,6 +69,11 @@ class Meter:
         now = self._clock()
         return max(self._journal.backlog.oldest_pending_s(now), self._orphans.oldest_pending_s(now))
 
+    @property
+    def seen_run_id(self) -> str | None:
+        """The server process that was last asked what it has; None: none yet, or it went away."""
+        return self._run_id
+
     async def flush(self, deadline_s: float) -> bool:
         """Bring everything into Redis now. False: it did not work in time (it is on disk, and will be adopted)."""
         end = self._clock() + deadline_s

@@ -31,7 +31,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[Upstream]:
-    with Upstream(default=scripts.answer()) as server:
+    with Upstream(default=scripts.as_asked()) as server:
         yield server
 
 

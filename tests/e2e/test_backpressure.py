@@ -17,14 +17,14 @@ STUCK_S = 1.0
 """Longer than the gateway's clock between tokens: an upstream that we do not read is not silent."""
 
 
-def standstill(exchange: Exchange) -> int:
+def standstill(*exchanges: Exchange) -> int:
     """Bytes the upstream got rid of, once it has been stuck for a while."""
     deadline = time.monotonic() + 10
     last, since = -1, time.monotonic()
     while time.monotonic() - since < STUCK_S:
-        assert time.monotonic() < deadline, f"the upstream never came to a halt: {exchange.bytes_sent:,} bytes"
-        if exchange.bytes_sent != last:
-            last, since = exchange.bytes_sent, time.monotonic()
+        assert time.monotonic() < deadline, f"the upstream never came to a halt: {last:,} bytes"
+        if (sent := sum(exchange.bytes_sent for exchange in exchanges)) != last:
+            last, since = sent, time.monotonic()
         time.sleep(0.02)
     return last
 
@@ -77,8 +77,7 @@ def test_many_stuck_readers_do_not_fill_the_memory(
             wires.append(context)
             app.start(context, "POST", "/v1/chat/completions", chat_body(model, stream=True))
             assert context.head()[0] == 200
-        for exchange in upstream.seen(model):
-            standstill(exchange)
+        standstill(*upstream.seen(model))
         assert total_resident(gateway) - before < 48 * MEGABYTE
         assert app.chat(f"{model}-quick").status == 200
     finally:

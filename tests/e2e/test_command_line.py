@@ -34,9 +34,14 @@ def test_listings_are_json_when_asked(gateway: Gateway, app: Caller, arguments: 
     done = headrace(gateway, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
-    plain = headrace(gateway, *arguments)
-    assert plain.returncode == 0
-    assert "\x1b[" not in plain.stdout
+
+
+def test_a_listing_in_a_pipe_is_plain_text(gateway: Gateway, app: Caller) -> None:
+    assert app.chat("named").status == 200
+    done = headrace(gateway, "requests", "list")
+    assert done.returncode == 0
+    assert "alpha" in done.stdout
+    assert "\x1b[" not in done.stdout
 
 
 def test_the_life_of_a_key(gateway: Gateway, model: str) -> None:

@@ -1,5 +1,6 @@
 """Attempts to meter."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,13 +8,13 @@ from backends.types import Usage
 from gateway.catalog.prices import Price
 from gateway.metering.records import AttemptStart, Ending, EndState
 
-NOON = 1_764_072_000.0
-"""2025-11-25T12:00:00Z."""
+NOON = (time.time() // 86_400 - 1) * 86_400 + 43_200
+"""Of yesterday, UTC: recent enough for Redis to keep it."""
 PRICE = Price(100_000_000, 300_000_000, cached_input=10_000_000, version="test")
 
 
-def start(number: int = 1, *, key: str = "key_a", request: str | None = None, **changed: Any) -> AttemptStart:
-    request_id = request or f"req-{number}"
+def start(which: int = 1, /, *, key: str = "key_a", request: str | None = None, **changed: Any) -> AttemptStart:
+    request_id = request or f"req-{which}"
     tags: Mapping[str, str] = {"env": "prod"}
     given: dict[str, Any] = {
         "attempt_id": f"{request_id}-1",

@@ -1,5 +1,7 @@
 """What the ledger says of what was recorded."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from backends.types import Usage
@@ -13,6 +15,7 @@ from tests.metering.making import NOON, complete, start
 
 HOUR, DAY = 3_600.0, 86_400.0
 MIDNIGHT = NOON - DAY / 2
+YESTERDAY = datetime.fromtimestamp(NOON, UTC).date().isoformat()
 
 
 def ledger(store: Store) -> Ledger:
@@ -82,7 +85,7 @@ def test_days_and_hours_partition_the_time(run: Run, journal: Journal) -> None:
         assert await requests(MIDNIGHT - HOUR, MIDNIGHT + HOUR, "day") == [1, 1]
         assert await requests(NOON + HOUR, NOON + 2 * HOUR) == [0]
         rows = await books.usage(NOON, NOON + 1, ["hour", "day"])
-        assert [(row["hour"], row["day"]) for row in rows] == [("2025-11-25T12:00:00Z", "2025-11-25")]
+        assert [(row["hour"], row["day"]) for row in rows] == [(f"{YESTERDAY}T12:00:00Z", YESTERDAY)]
 
     run(scenario)
 
@@ -169,7 +172,7 @@ def test_a_request_shows_its_attempts_in_order(run: Run, journal: Journal) -> No
         assert (row["input_tokens"], row["output_tokens"]) == (50, 5)
         assert (row["source"], row["cost_nano"], row["cost_usd"]) == ("estimated", 6_500, "0.0000065")
         assert row["attempts"][0]["price_version"] == "test"
-        assert row["time"] == "2025-11-25T12:00:00.000Z"
+        assert row["time"] == f"{YESTERDAY}T12:00:00.000Z"
         assert await ledger(store).request("unknown") is None
 
     run(scenario)

@@ -7,7 +7,11 @@ from typer.testing import CliRunner
 
 from gateway.cli.rules import app
 
-GOOD = "providers: {sandbox: {}, openai: {}}\nmodels: {m: {policy: p, targets: [{provider: sandbox, model: m}]}}\npolicies: {p: {objective: latency}}\n"
+GOOD = """
+providers: {sandbox: {}, openai: {}}
+models: {m: {policy: p, targets: [{provider: sandbox, model: m}]}}
+policies: {p: {objective: latency}}
+"""
 
 
 @pytest.fixture

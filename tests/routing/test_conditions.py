@@ -60,7 +60,7 @@ def test_its_fault_is_told_at_its_place_in_the_file(faults) -> None:
     assert faults("guards:\n  - name: g\n    when: key.tags.tier == 'x'\n    deny: x\n")[0].startswith(
         "routing_rules.yaml:3:11: guards[0].when: the tag 'tier' is not declared"
     )
-    assert faults("guards: [{name: g, when: 'true && frob', deny: x}]")[0].startswith("routing_rules.yaml:1:34: ")
+    assert faults("guards: [{name: g, when: 'true && frob', deny: x}]")[0].startswith("routing_rules.yaml:1:35: ")
 
 
 def test_a_missing_key_of_a_map_is_an_error_of_the_one_request() -> None:

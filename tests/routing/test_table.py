@@ -11,12 +11,19 @@ from gateway.errors import NotFound
 
 RULES = """
 providers:
-  qwen: {protocol: vllm, endpoints: ["http://a:1/v1", {url: "http://b:1/v1", weight: 3}], timeouts: {first_token: 9s, connect: 1s}}
+  qwen:
+    protocol: vllm
+    endpoints: ["http://a:1/v1", {url: "http://b:1/v1", weight: 3}]
+    timeouts: {first_token: 9s, connect: 1s}
   acme: {protocol: openai, base_url: "http://acme/v1", api_key: k}
   openai: {}
   sandbox: {}
 models:
-  m: {targets: [{provider: qwen, model: m-up, weight: 2}, {provider: acme, model: m-acme, priority: 2}, {provider: sandbox, model: m}]}
+  m:
+    targets:
+      - {provider: qwen, model: m-up, weight: 2}
+      - {provider: acme, model: m-acme, priority: 2}
+      - {provider: sandbox, model: m}
   only-sandbox: {targets: [{provider: acme, model: x}, {provider: sandbox, model: s}]}
   "claude-*": {targets: [{provider: acme, model: "*"}]}
   "claude-opus-*": {targets: [{provider: acme, model: "big/*"}, {provider: acme, model: opus}]}
@@ -75,7 +82,7 @@ def test_a_pinned_provider_serves_its_share_of_a_model_or_its_own(table) -> None
     assert upstreams(table.resolve("acme/whatever", "acme")) == ["whatever"]
     assert upstreams(table.resolve("gone", "acme")) == ["gone"]
     assert upstreams(table.resolve("m", "sandbox")) == ["m"]
-    with pytest.raises(NotFound, match="no provider 'acne'. Did you mean 'acme'"):
+    with pytest.raises(NotFound, match=r"no provider 'acne'\. Did you mean 'acme'"):
         table.resolve("m", "acne")
 
 
@@ -87,7 +94,7 @@ def test_an_unknown_name_is_not_found(name: str, table) -> None:
 
 
 def test_the_nearest_name_is_told_but_no_hidden_one(table) -> None:
-    with pytest.raises(NotFound, match="no model 'fsat'. Did you mean 'fast'"):
+    with pytest.raises(NotFound, match=r"no model 'fsat'\. Did you mean 'fast'"):
         table.resolve("fsat")
     with pytest.raises(NotFound, match="GET /v1/models lists"):
         table.resolve("secre")
@@ -162,7 +169,9 @@ PRICES = """
 providers: {acme: {protocol: openai, base_url: "http://acme/v1"}}
 models:
   listed: {targets: [{provider: acme, model: known}]}
-  own: {context_window: 5, targets: [{provider: acme, model: known, price: {input: 0.1, output: 0.3, cached_input: 0, request: 0.001}}]}
+  own:
+    context_window: 5
+    targets: [{provider: acme, model: known, price: {input: 0.1, output: 0.3, cached_input: 0, request: 0.001}}]
   unknown: {targets: [{provider: acme, model: x}]}
   by-hour: {targets: [{provider: acme, model: known, price: {gpu_hour: 2.2}}]}
   charged: {targets: [{provider: acme, model: known, price: {gpu_hour: 2.2}, charge: {input: 0.5, output: 1}}]}

@@ -133,6 +133,15 @@ async def _send_events(line: Line, events: Iterable[bytes], interval_s: float, p
             await asyncio.sleep(interval_s)
 
 
+def as_asked() -> Script:
+    """A stream to who asked for one, else a whole answer."""
+
+    async def play(line: Line) -> None:
+        await (stream() if line.exchange.json.get("stream") else answer())(line)
+
+    return play
+
+
 def stream_text(*events: bytes, counted: Mapping[str, Any] | None = None, done: bool = True) -> bytes:
     """The bytes that `stream` sends, with the usage event when `counted` is given."""
     tail = [FINISH] + ([usage_chunk(counted)] if counted else []) + ([DONE] if done else [])

@@ -21,7 +21,6 @@ REQUESTS: list[dict[str, Any]] = [
     {"stream": True, "stream_options": {"include_usage": True}},
     {"reasoning_effort": "none"},
     {"stream": True, "tools": [WEATHER]},
-    {"n": 2},
     {"stream": True, "max_tokens": 200, "ignore_eos": True},
     {"messages": LONG_PROMPT},
     {"messages": LONG_PROMPT, "stream": True},
@@ -59,11 +58,21 @@ def test_the_ledger_has_exactly_what_the_engine_counted(gateway: Gateway, engine
     assert (row["attempts"], row["errors"]) == (len(REQUESTS), 0)
 
 
+def test_two_choices_are_billed_as_the_engines_answer_says(gateway: Gateway) -> None:
+    created = gateway.create_key()
+    usage = gateway.caller(created["key"]).chat(MODEL, n=2).json["usage"]
+
+    row = usage_of_key(gateway, created["id"], until=lambda row: row["requests"] == 1)
+    # The prompt once, though the engine's own counter adds it once per choice.
+    assert used(row) == (usage["prompt_tokens"], usage["completion_tokens"])
+
+
 def test_the_ledgers_cost_is_the_engines_tokens_at_the_targets_price(gateway: Gateway) -> None:
     created = gateway.create_key()
     answer = gateway.caller(created["key"]).chat(MODEL)
 
     usage = answer.json["usage"]
+    assert usage["prompt_tokens_details"]["cached_tokens"] == 0
     cost = (usage["prompt_tokens"] * PRICE["input"] + usage["completion_tokens"] * PRICE["output"]) / PER_MILLION
     row = usage_of_key(gateway, created["id"], until=lambda row: row["requests"] == 1)
     assert float(row["cost_usd"]) == pytest.approx(cost, abs=1e-12)

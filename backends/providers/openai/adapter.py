@@ -32,6 +32,6 @@ class OpenAIAdapter:
         """An error answer, classified by whose fault it is."""
         return read_error(status, headers, body)
 
-    def stream_relay(self, chat: ChatRequest) -> OpenAIStreamRelay:
+    def stream_relay(self, chat: ChatRequest, *, resumed: bool = False) -> OpenAIStreamRelay:
         """A fresh relay for one attempt."""
-        return OpenAIStreamRelay(hide_usage=not chat.wants_usage)
+        return OpenAIStreamRelay(hide_usage=not chat.wants_usage, resumed=resumed)

@@ -15,34 +15,39 @@ from backends.types import Usage
 
 LONGEST_EVENT = 1 << 20
 _DONE = b"data: [DONE]\n\n"
-_SPEAKING = ("content", "tool_calls", "function_call", "refusal", "audio", "reasoning", "reasoning_content")
+_CONTENT = ("content", "tool_calls", "function_call", "refusal", "audio")
+_REASONING = ("reasoning", "reasoning_content", "reasoning_details")
 
 
 class OpenAIStreamRelay:
-    """Implements backends.adapter.StreamRelay. Nothing is passed on before the first content: until then another
-    target may still answer. The terminator is held back for `close`, so that the ledger comes first."""
+    """Implements backends.adapter.StreamRelay. Nothing is passed on before there is something to see: until the first
+    content another target may still answer. The terminator is held back for `close`, so that the ledger comes first."""
 
     __slots__ = (
         "_held",
         "_hide_usage",
+        "_resumed",
         "_tail",
         "_terminator",
+        "committed",
         "content_events",
         "done",
         "error",
         "finished",
-        "started",
+        "flowing",
         "usage",
     )
 
-    def __init__(self, *, hide_usage: bool) -> None:
-        self.started = False
+    def __init__(self, *, hide_usage: bool, resumed: bool = False) -> None:
+        self.flowing = False
+        self.committed = False
         self.finished = False
         self.done = False
         self.usage: Usage | None = None
         self.content_events = 0
         self.error: BackendError | None = None
         self._hide_usage = hide_usage
+        self._resumed = resumed
         self._tail = b""
         self._held: list[bytes] = []
         self._terminator = _DONE
@@ -54,7 +59,7 @@ class OpenAIStreamRelay:
             self._tail = b""
         if not data.endswith((b"\n\n", b"\r\n\r\n")):
             data = self._whole_events(data)
-        if self.started and not _says_something(data):
+        if self.committed and not _says_something(data):
             self.content_events += data.count(b"data:")
             return self.passing(data)
         return self._listen(data)
@@ -88,7 +93,7 @@ class OpenAIStreamRelay:
             if self.error is not None or self.done:
                 break
             self._hear(event)
-        if not self.started:
+        if not (self.committed if self._resumed else self.flowing):
             return b""
         passed, self._held = b"".join(self._held), []
         return passed
@@ -96,8 +101,7 @@ class OpenAIStreamRelay:
     def _hear(self, event: bytes) -> None:
         payload = _payload(event)
         if payload is None:
-            if self.started:
-                self._held.append(event)
+            self._held.append(event)
             return
         if payload == b"[DONE]":
             self.done, self._terminator = True, event
@@ -113,13 +117,18 @@ class OpenAIStreamRelay:
             if self._hide_usage and not choices:
                 return
         self._hear_choices(choices)
+        if self._resumed and not self.committed and not self.finished:
+            return
         self._held.append(self.passing(event))
 
     def _hear_choices(self, choices: list[Any]) -> None:
         for choice in choices:
             delta = choice.get("delta") or {}
-            if any(delta.get(field) for field in _SPEAKING):
-                self.started = True
+            if any(delta.get(field) for field in _CONTENT):
+                self.committed = self.flowing = True
+                self.content_events += 1
+            elif any(delta.get(field) for field in _REASONING):
+                self.flowing = True
                 self.content_events += 1
             if choice.get("finish_reason"):
                 self.finished = True

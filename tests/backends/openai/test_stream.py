@@ -78,9 +78,24 @@ def test_usage_beside_choices_is_not_taken_out() -> None:
 def test_nothing_passes_before_the_first_content() -> None:
     relay = OpenAIStreamRelay(hide_usage=False)
     assert relay.feed(b": keep-alive\n\n" + ROLE) == b""
-    assert not relay.started
-    assert relay.feed(HELLO) == ROLE + HELLO
-    assert relay.started
+    assert not relay.flowing
+    assert relay.feed(HELLO) == b": keep-alive\n\n" + ROLE + HELLO
+    assert relay.committed
+
+
+def test_reasoning_passes_at_once_and_does_not_commit() -> None:
+    relay = OpenAIStreamRelay(hide_usage=False)
+    thought = event('{"choices":[{"index":0,"delta":{"reasoning":"Hm"},"finish_reason":null}]}')
+    assert relay.feed(ROLE + thought) == ROLE + thought
+    assert relay.flowing
+    assert not relay.committed
+
+
+def test_a_resumed_stream_swallows_all_up_to_its_content() -> None:
+    relay = OpenAIStreamRelay(hide_usage=False, resumed=True)
+    thought = event('{"choices":[{"index":0,"delta":{"reasoning":"Hm"},"finish_reason":null}]}')
+    assert relay.feed(ROLE + thought) == b""
+    assert relay.feed(HELLO) == HELLO
 
 
 def test_an_error_before_content_lets_nothing_out() -> None:

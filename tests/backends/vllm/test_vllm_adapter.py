@@ -116,7 +116,7 @@ def test_a_stream_is_the_engines_but_for_the_second_name(name: str) -> None:
 
     assert without_both_names(heard) == recorded(name)
     assert relay.finished
-    assert relay.started
+    assert relay.committed
 
 
 @pytest.mark.parametrize("name", WHOLE_STREAMS)
