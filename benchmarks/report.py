@@ -156,7 +156,8 @@ def show(result: Result) -> None:
 def remarks(result: Result) -> list[str]:
     """What a reader must know before comparing: the bounds of the rig, what was skipped, what failed."""
     lines = [
-        "≥: the peer had its core to spare; mock, load or neighbours were the limit. direct: latencies are its own, not added."
+        "≥: the peer had its core to spare; mock and load (on a busy machine, neighbours) were the limit.",
+        "direct: latencies are the upstream's own, not added ones.",
     ]
     if float(result.machine["load_average_at_start"]) > _QUIET:
         lines.append(

@@ -23,7 +23,15 @@ _TARGETS = (
 
 def told(figures: Mapping[str, float]) -> list[str]:
     """One sentence a target; none for figures that a run did not bring."""
-    return [_sentence(target, figures[target.figure]) for target in _TARGETS if target.figure in figures]
+    sentences = [_sentence(target, figures[target.figure]) for target in _TARGETS if target.figure in figures]
+    late_ms = figures.get("chunk_late_p99_ms", 0.0)
+    if late_ms > BUNCHED_MS:
+        sentences.append(f"The figure per paced chunk is too low: chunks came bunched (p99 {late_ms:.0f} ms late).")
+    return sentences
+
+
+BUNCHED_MS = 50.0
+"""One interval of the paced streams. Chunks later than that arrive in bunches that share a wake-up, and so look cheap."""
 
 
 def _sentence(target: Target, reached: float) -> str:

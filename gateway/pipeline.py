@@ -38,6 +38,8 @@ class Pipeline:
             await dispatch(call, self.equipment)
         except GatewayError as error:
             status, outcome = error.status, _outcome(call, responder)
+            if outcome == "rejected":
+                self.equipment.metrics.rejections.add((error.code,))
             await self._tell(error, request, responder, dialect, call)
         except (asyncio.CancelledError, ClientLeft):
             status, outcome = 499, "client_closed"

@@ -26,7 +26,20 @@ from gateway.store.embedded import EmbeddedValkey, EmbeddedValkeyError
 from gateway.store.redis import StoreUnavailable, connect
 from gateway.supervisor import Supervisor
 
-REFUSALS = (DataDirTakenError, PortTakenError, EmbeddedValkeyError, StoreUnavailable, RulesError, OSError)
+
+class RulesUnreadableError(Exception):
+    """There is no routing file to start with; the message is one line for the operator."""
+
+
+REFUSALS = (
+    RulesUnreadableError,
+    DataDirTakenError,
+    PortTakenError,
+    EmbeddedValkeyError,
+    StoreUnavailable,
+    RulesError,
+    OSError,
+)
 """What stops a start; each says why in words for the operator."""
 
 
@@ -36,6 +49,8 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
         data_dir = DataDir.claim(settings.data_dir)
         stack.callback(data_dir.release)
         listeners = open_listeners(settings.host, settings.port, settings.workers)
+        for listener in listeners:
+            stack.callback(listener.close)
         rules = _open_rules(settings, environment)
         admin_key = load_admin_key(settings.data_dir, _revealed(settings.admin_key))
         store_url, keeper = _open_store(settings)
@@ -61,7 +76,10 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
 def _open_rules(settings: Settings, environment: Mapping[str, str]) -> RulesFile:
     loader = Loader(settings.rules, environment, Catalogue.load(datetime.now(UTC)))
-    return RulesFile(Path(settings.rules), loader, settings.data_dir, log.get("rules"))
+    try:
+        return RulesFile(Path(settings.rules), loader, settings.data_dir, log.get("rules"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RulesUnreadableError(f"HEADRACE_RULES {settings.rules!r} can't be read: {error}") from error
 
 
 def _open_store(settings: Settings) -> tuple[str, EmbeddedValkey | None]:

@@ -3,14 +3,15 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.cli.output import AsJson
 from gateway.routing.problems import RulesError
-from gateway.routing.reference import json_schema
-from gateway.routing.table import RoutingTable, load
+
+if TYPE_CHECKING:
+    from gateway.routing.table import RoutingTable
 
 app = typer.Typer(name="rules", no_args_is_help=True, help="Check the routing file, print its schema.")
 
@@ -22,6 +23,9 @@ _File = Annotated[
 @app.command()
 def check(file: _File = Path("routing_rules.yaml"), as_json: AsJson = False) -> None:
     """Check a routing file; every fault is told with line and column. Exit status 1: it would not take effect."""
+    # Here, not above: the other commands should not wait for the routing room's imports.
+    from gateway.routing.table import load
+
     try:
         table = load(
             file.read_text(encoding="utf-8"),
@@ -42,6 +46,8 @@ def check(file: _File = Path("routing_rules.yaml"), as_json: AsJson = False) -> 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the routing file, for editors."""
+    from gateway.routing.reference import json_schema
+
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
@@ -64,7 +70,7 @@ def _plain(problem: Any) -> dict[str, Any]:
     }
 
 
-def _summary(table: RoutingTable) -> dict[str, Any]:
+def _summary(table: "RoutingTable") -> dict[str, Any]:
     return {
         "ok": True,
         "hash": table.hash,
@@ -85,7 +91,7 @@ def _summary(table: RoutingTable) -> dict[str, Any]:
     }
 
 
-def _told(table: RoutingTable) -> str:
+def _told(table: "RoutingTable") -> str:
     """For people: what is there, what is missing, what has no effect."""
     lines = [f"{table.path}: ok ({table.hash})"]
     lines += [

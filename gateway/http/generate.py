@@ -18,16 +18,16 @@ from gateway.http.state import REQUEST_ID, STATE, HttpState
 
 
 class Generate:
-    """Bound to a dialect; aiohttp calls it."""
+    """Bound to a dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; errors before the pipeline are told in the dialect's shape like those within."""
         state = request.app[STATE]
         state.liveness.in_flight += 1
-        request_id: str = request[REQUEST_ID]
+        request_id = request[REQUEST_ID]
         always = cors(request, state.cors_origins)
         responder = AiohttpResponder(request, always)
         try:

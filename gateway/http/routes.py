@@ -18,7 +18,7 @@ async def _expect(_: web.Request) -> None:
 def application_routes(openai_chat: Dialect) -> Iterable[web.RouteDef]:
     """What applications call."""
     for prefix in PREFIXES:
-        yield web.post(f"{prefix}/chat/completions", Generate(openai_chat), expect_handler=_expect)
+        yield web.post(f"{prefix}/chat/completions", Generate(openai_chat).handle, expect_handler=_expect)
         yield web.get(f"{prefix}/models", models.list_models)
         yield web.get(f"{prefix}/models/{{id:.+}}", models.show_model)
 

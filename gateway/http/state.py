@@ -40,5 +40,5 @@ class HttpState:
 
 
 STATE = web.AppKey("STATE", HttpState)
-REQUEST_ID = "request_id"
+REQUEST_ID = web.RequestKey("REQUEST_ID", str)
 """Where a request carries its id."""

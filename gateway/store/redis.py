@@ -103,9 +103,11 @@ class Store:
     go through `execute_all`.
     """
 
-    def __init__(self, client: aioredis.Redis, watch: Watch) -> None:
-        self.client = client
-        self._watch = watch
+    def __init__(self, address: Address) -> None:
+        self._watch = Watch(address.shown)
+        self._sentinel = _sentinel(address) if address.kind == "sentinel" else None
+        self.client = _open(address, self._sentinel)
+        self.client.seen_by = self._watch
 
     def __repr__(self) -> str:
         return f"<Store {self._watch.shown} {'up' if self.up else 'down'}>"
@@ -199,13 +201,13 @@ class Store:
     async def close(self) -> None:
         """Let go of every connection."""
         await self.client.aclose()
+        if self._sentinel is not None:
+            await self._sentinel.aclose()
 
 
 async def connect(url: str) -> Store:
     """Open the store that the URL names and ask it for a sign of life. Raises BadAddress or StoreUnavailable."""
-    address = parse_address(url)
-    watch = Watch(address.shown)
-    store = Store(_open(address, watch), watch)
+    store = Store(parse_address(url))
     try:
         await store.ping()
     except StoreUnavailable:
@@ -214,47 +216,46 @@ async def connect(url: str) -> Store:
     return store
 
 
-def _open(address: Address, watch: Watch) -> aioredis.Redis:
+def _open(address: Address, sentinel: Sentinel | None) -> "_Single":
+    if address.kind == "cluster":
+        return cast("_Single", _cluster(address))
+    if sentinel is not None:
+        master = sentinel.master_for(address.master, redis_class=_Single, max_connections=POOL_SIZE)
+        return cast("_Single", master)
+    pool = aioredis.BlockingConnectionPool.from_url(
+        address.url, max_connections=POOL_SIZE, timeout=SOCKET_TIMEOUT_S, **_options()
+    )
+    return cast("_Single", _Single.from_pool(pool))
+
+
+def _options() -> dict[str, Any]:
     # Nothing is tried again behind our back: not every script may run twice, and the deadline is that of one call.
-    options: dict[str, Any] = {
+    return {
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": SOCKET_TIMEOUT_S,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }
-    client: Any
-    if address.kind == "cluster":
-        client = _cluster(address, options)
-    elif address.kind == "sentinel":
-        client = _behind_sentinel(address, options)
-    else:
-        pool = aioredis.BlockingConnectionPool.from_url(
-            address.url, max_connections=POOL_SIZE, timeout=SOCKET_TIMEOUT_S, **options
-        )
-        client = _Single.from_pool(pool)
-    client.seen_by = watch
-    return cast("aioredis.Redis", client)
 
 
-def _cluster(address: Address, options: dict[str, Any]) -> _Cluster:
+def _cluster(address: Address) -> _Cluster:
     return _Cluster(
         startup_nodes=[ClusterNode(host, port) for host, port in address.nodes],
         username=address.username,
         password=address.password,
         ssl=address.tls,
         max_connections=POOL_SIZE,
-        **options,
+        **_options(),
     )
 
 
-def _behind_sentinel(address: Address, options: dict[str, Any]) -> _Single:
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # of redis-py
+def _sentinel(address: Address) -> Sentinel:
+    return Sentinel(  # type: ignore[no-untyped-call]  # of redis-py
         list(address.nodes),
-        sentinel_kwargs={**options, "password": address.sentinel_password},
+        sentinel_kwargs={**_options(), "password": address.sentinel_password},
         username=address.username,
         password=address.password,
         db=address.database,
         ssl=address.tls,
-        **options,
+        **_options(),
     )
-    return cast("_Single", sentinel.master_for(address.master, redis_class=_Single, max_connections=POOL_SIZE))

@@ -35,7 +35,7 @@ class Operator:
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
-    with private_valkey() as url:
+    with private_valkey() as (url, _):
         yield url
 
 

@@ -12,7 +12,7 @@ from tests.support.admin_api import private_valkey
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
-    with private_valkey() as url:
+    with private_valkey() as (url, _):
         yield url
 
 

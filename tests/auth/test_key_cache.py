@@ -1,6 +1,8 @@
 """What a worker remembers of keys: against a real Valkey, and through outages that a wrapped store plays."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,7 +13,8 @@ from gateway.auth.key_cache import KeyCache
 from gateway.auth.key_store import KeyStore
 from gateway.auth.keys import KeySpec, digest
 from gateway.errors import Unauthorized, Unavailable
-from gateway.store.redis import StoreUnavailable
+from gateway.store.redis import StoreUnavailable, connect
+from tests.support.admin_api import private_valkey
 
 
 class Clock:
@@ -354,3 +357,32 @@ def test_a_key_bound_to_networks_works_from_them_alone(with_store, peer, admitte
                 await refused(cache, secret, peer)
 
     with_store(scenario)
+
+
+def test_through_a_real_server_that_is_paused_and_goes_on() -> None:
+    async def scenario(url: str, pid: int) -> None:
+        store = await connect(url)
+        keys = KeyStore(store)
+        record, secret = await keys.create(KeySpec("app"))
+        cache = KeyCache(keys, store)
+        try:
+            async with listening(cache):
+                await cache.lookup(secret)
+                os.kill(pid, signal.SIGSTOP)
+                try:
+                    with pytest.raises(Unavailable):
+                        await cache.lookup("hr-unknown")
+                    assert not cache._announced
+                    assert (await cache.lookup(secret)).name == "app"
+                finally:
+                    os.kill(pid, signal.SIGCONT)
+                await until(lambda: cache._announced, 10.0)
+                assert (await cache.lookup(secret)).name == "app"
+                await keys.revoke(record.id)
+                await until(lambda: cache.cached(digest(secret)) is None, 1.0)
+                await refused(cache, secret)
+        finally:
+            await store.close()
+
+    with private_valkey() as (url, pid):
+        asyncio.run(scenario(url, pid))

@@ -77,7 +77,7 @@ def _serving(valkey_url: str) -> Iterator[tuple[str, ScriptedLedger]]:
 
 @pytest.fixture(scope="session")
 def _running() -> Iterator[Running]:
-    with private_valkey() as valkey_url, _serving(valkey_url) as (url, ledger):
+    with private_valkey() as (valkey_url, _), _serving(valkey_url) as (url, ledger):
         yield Running(url, ledger)
 
 

@@ -1,7 +1,8 @@
 """Attempts to meter."""
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from backends.types import Usage
@@ -11,6 +12,13 @@ from gateway.metering.records import AttemptStart, Ending, EndState
 NOON = (time.time() // 86_400 - 1) * 86_400 + 43_200
 """Of yesterday, UTC: recent enough for Redis to keep it."""
 PRICE = Price(100_000_000, 300_000_000, cached_input=10_000_000, version="test")
+
+
+async def until(condition: Callable[[], Any], within_s: float = 5.0) -> None:
+    """Wait for what another task, or another process, brings about."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.01)
 
 
 def start(which: int = 1, /, *, key: str = "key_a", request: str | None = None, **changed: Any) -> AttemptStart:

@@ -1,6 +1,5 @@
 """The meter as a worker uses it."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -12,15 +11,9 @@ from gateway.metering.meter import Meter
 from gateway.store.keyspace import PARTITIONS
 from gateway.store.redis import Store
 from tests.metering.conftest import Run
-from tests.metering.making import NOON, complete, start
+from tests.metering.making import NOON, complete, start, until
 
 SPAN = (NOON - 43_200, NOON + 43_200)
-
-
-async def until_pending_is_nothing(meter: Meter) -> None:
-    async with asyncio.timeout(5):
-        while meter.pending_records:  # noqa: ASYNC110 - what is awaited is a task that tells nobody
-            await asyncio.sleep(0.01)
 
 
 def test_records_reach_redis_by_themselves(run: Run, tmp_path: Path) -> None:
@@ -29,7 +22,7 @@ def test_records_reach_redis_by_themselves(run: Run, tmp_path: Path) -> None:
         for number in range(20):
             meter.sent(start(number, key=f"key_{number}")).done(complete())
         assert meter.pending_records == 20
-        await until_pending_is_nothing(meter)
+        await until(lambda: not meter.pending_records)
         assert (await Ledger(store).usage(*SPAN))[0]["attempts"] == 20
         await meter.close()
 
@@ -52,9 +45,7 @@ def test_an_attempt_left_open_at_the_close_is_settled_by_the_next_meter(run: Run
         first.sent(start())
         await first.close()
         second = await Meter.open(tmp_path, store)
-        async with asyncio.timeout(5):
-            while (await Ledger(store).request("req-1")) is None:
-                await asyncio.sleep(0.01)
+        await until(lambda: second.seen_run_id and not second.pending_records)
         row = await Ledger(store).request("req-1")
         assert row is not None
         assert (row["attempts"][0]["state"], row["output_tokens"]) == ("killed", 400)
@@ -74,9 +65,7 @@ def test_what_is_written_is_made_durable_soon(run: Run, tmp_path: Path, monkeypa
         meter = await Meter.open(tmp_path, store)
         meter.sent(start()).done(complete())
         size = sum(path.stat().st_size for path in tmp_path.glob("*.log"))  # noqa: ASYNC240 - a file of our own
-        async with asyncio.timeout(5):
-            while size not in synced:
-                await asyncio.sleep(0.01)
+        await until(lambda: size in synced)
         await meter.close()
 
     run(scenario)
@@ -94,11 +83,9 @@ def test_a_script_that_fails_is_told_and_tried_again(
 
         monkeypatch.setattr(store, "run", broken)
         meter.sent(start()).done(complete())
-        async with asyncio.timeout(5):
-            while "metering_step_failed" not in capsys.readouterr().out:
-                await asyncio.sleep(0.01)
+        await until(lambda: "metering_step_failed" in capsys.readouterr().out)
         monkeypatch.setattr(store, "run", through)
-        await until_pending_is_nothing(meter)
+        await until(lambda: not meter.pending_records)
         await meter.close()
 
     run(scenario)

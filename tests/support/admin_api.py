@@ -38,13 +38,14 @@ aliases: {fast: small}
 
 
 @contextmanager
-def private_valkey() -> Iterator[str]:
-    """A server on a unix socket; gives its URL. pytest's own paths may be longer than a socket's may be."""
+def private_valkey() -> Iterator[tuple[str, int]]:
+    """A server on a unix socket; gives its URL and process id. pytest's paths may be longer than a socket's may be."""
     directory = Path(tempfile.mkdtemp(prefix="hr-"))
     server = ValkeyServer(port=0, data_dir=directory, unix_socket_path=directory / "v.sock")
     server.start()
     try:
-        yield f"unix://{directory}/v.sock"
+        assert server._process is not None
+        yield f"unix://{directory}/v.sock", server._process.pid
     finally:
         server.stop()
         shutil.rmtree(directory)

@@ -69,7 +69,6 @@ class Gateway:
             "PATH": os.environ["PATH"],
             "HOME": str(directory),
             "PYTHONPATH": str(ROOT),
-            "PYTHONWARNINGS": "default",
             "UPSTREAM_SECRET": UPSTREAM_SECRET,
             "HEADRACE_HOST": "127.0.0.1",
             "HEADRACE_PORT": str(self.port),

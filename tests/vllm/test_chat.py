@@ -61,6 +61,12 @@ def test_reasoning_comes_under_both_names_in_a_unary_answer(app: Caller) -> None
     assert message["reasoning_content"] == REASONING
 
 
+def test_an_answer_says_which_engine_gave_it(app: Caller, engine: Engine) -> None:
+    answer = app.chat(MODEL, messages=HI, max_tokens=1)
+
+    assert answer.headers["x-headrace-target"] == f"qwen/{MODEL}@127.0.0.1:{engine.port}"
+
+
 def test_reasoning_effort_none_turns_thinking_off(client: OpenAI) -> None:
     answer = client.chat.completions.create(model=MODEL, messages=HI, reasoning_effort="none")
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.support.books import entry
 from tests.support.caller import Caller, chat_body
+from tests.support.gateway import Gateway
 from tests.support.patience import eventually
 from tests.vllm.engine import MODEL, Engine
 from tests.vllm.words import ENDLESS
@@ -44,3 +46,20 @@ def test_a_caller_who_leaves_a_unary_request_stops_the_engine(
         eventually(lambda: engine.running() == 1, within_s=5, what="a request at work")
         wire.close()
         assert_the_work_stops(engine, generated_before)
+
+
+def test_a_stream_that_was_left_is_in_the_ledger_with_what_had_arrived(
+    app: Caller, gateway: Gateway, engine: Engine, generated_before: float
+) -> None:
+    with app.open_chat(MODEL, **ENDLESS) as wire:
+        _, headers = wire.head()
+        received = b""
+        while received.count(b"data:") < 40:
+            received += next(wire.pieces())
+        wire.close()
+        assert_the_work_stops(engine, generated_before)
+
+    attempt = entry(gateway, headers["x-request-id"], attempts=1)["attempts"][0]
+    generated = engine.metrics()["vllm:generation_tokens_total"] - generated_before
+    assert (attempt["state"], attempt["source"]) == ("client_closed", "estimated")
+    assert 38 <= attempt["output_tokens"] <= generated

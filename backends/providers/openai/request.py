@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 import orjson
 
@@ -11,8 +13,9 @@ _MODEL_FIELD = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ASK_FOR_USAGE = b'"stream_options":{"include_usage":true},'
 
 
+@lru_cache(maxsize=4096)
 def render_headers(target: Target) -> Mapping[str, str]:
-    """What every request to this target carries. Compression is refused: answers are relayed as bytes."""
+    """What every request to this target carries, made once. Compression is refused: answers are relayed as bytes."""
     headers = {
         "content-type": "application/json",
         "accept": "*/*",
@@ -22,7 +25,7 @@ def render_headers(target: Target) -> Mapping[str, str]:
     }
     if target.api_key:
         headers["authorization"] = f"Bearer {target.api_key}"
-    return headers
+    return MappingProxyType(headers)
 
 
 def render_body(chat: ChatRequest, model: str) -> bytes:
