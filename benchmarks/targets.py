@@ -31,7 +31,7 @@ def told(figures: Mapping[str, float]) -> list[str]:
 
 
 BUNCHED_MS = 50.0
-"""One interval of the paced streams. Chunks later than that arrive in bunches that share a wake-up, and so look cheap."""
+"""One interval of the paced streams. Chunks later than that come in bunches that share a wake-up, and look cheap."""
 
 
 def _sentence(target: Target, reached: float) -> str:

@@ -7,8 +7,9 @@ import asyncio
 import gc
 import hashlib
 import socket
+import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from aiohttp import web
 from backends.adapter import Adapter
 from backends.providers.openai import OpenAIAdapter
 from backends.vllm import VLLMAdapter
+from gateway.access_log import AccessLog, ConsoleAccessLog, quiet
 from gateway.admin.routes import admin_routes
 from gateway.admin.services import AdminServices
 from gateway.auth.key_cache import KeyCache
@@ -32,7 +34,7 @@ from gateway.http.middlewares import Rim
 from gateway.http.protocol import StrictRunner
 from gateway.http.routes import application_routes, operator_routes
 from gateway.http.state import STATE, HttpState, Liveness
-from gateway.log import get
+from gateway.log import get, log_style
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
 from gateway.metrics import Metrics
@@ -107,7 +109,7 @@ def _compose(
     key_store = KeyStore(store, time.time)
     keys = KeyCache(key_store, store, on_outage=settings.on_store_outage)
     state = HttpState(
-        pipeline=Pipeline(worker.table, equipment),
+        pipeline=Pipeline(worker.table, equipment, _access_log(settings)),
         keys=keys,
         table=worker.table,
         metrics=metrics,
@@ -147,6 +149,14 @@ def _adapters() -> dict[str, Adapter]:
     """By protocol. The sandbox speaks OpenAI's."""
     openai = OpenAIAdapter()
     return {"openai": openai, "sandbox": openai, "vllm": VLLMAdapter()}
+
+
+def _access_log(settings: Settings) -> Callable[[Mapping[str, Any]], None]:
+    if settings.log_level not in ("debug", "info"):
+        return quiet
+    if log_style(settings.log_format) == "console":
+        return ConsoleAccessLog(get("request"))
+    return AccessLog(asyncio.get_running_loop(), sys.stderr.buffer)
 
 
 async def _store(url: str) -> Store:

@@ -34,6 +34,11 @@ def configure(style: str, level: str) -> None:
     )
 
 
+def log_style(given: str | None) -> str:
+    """`console` or `json`: as given, else by whether a person is looking."""
+    return given or ("console" if sys.stderr.isatty() else "json")
+
+
 def get(room: str) -> structlog.typing.FilteringBoundLogger:
     """A logger that names the room it speaks for. Making one is dear: a hot path keeps it."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(room=room)

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
@@ -25,6 +26,7 @@ class Pipeline:
 
     table: Callable[[], RoutingTable]
     equipment: Equipment
+    access_log: Callable[[Mapping[str, Any]], None]
     dice: Callable[[], float] = random.random
     log: FilteringBoundLogger = field(default_factory=lambda: get("pipeline"))
     rarely: OncePerMinute = field(default_factory=OncePerMinute)
@@ -101,19 +103,20 @@ class Pipeline:
             if call.first_content_at is not None:
                 metrics.first_token_seconds.observe((model, provider), call.first_content_at - request.started_at)
             metrics.overhead_seconds.observe((), max(seconds - call.upstream_s, 0.0))
-        self.log.info(
-            "request",
-            request_id=request.id,
-            key=request.principal.key_id,
-            model=call.decision.model if call is not None else None,
-            target=record.start.target if record is not None else None,
-            status=status,
-            outcome=outcome,
-            attempts=record.start.number if record is not None else 0,
-            input_tokens=record.usage.input + record.usage.cache_read_input if record is not None else 0,
-            output_tokens=record.usage.output + record.usage.reasoning if record is not None else 0,
-            cost_nano=record.cost_nano if record is not None else 0,
-            seconds=round(seconds, 4),
+        self.access_log(
+            {
+                "request_id": request.id,
+                "key": request.principal.key_id,
+                "model": call.decision.model if call is not None else None,
+                "target": record.start.target if record is not None else None,
+                "status": status,
+                "outcome": outcome,
+                "attempts": record.start.number if record is not None else 0,
+                "input_tokens": record.usage.input + record.usage.cache_read_input if record is not None else 0,
+                "output_tokens": record.usage.output + record.usage.reasoning if record is not None else 0,
+                "cost_nano": record.cost_nano if record is not None else 0,
+                "seconds": round(seconds, 6),
+            }
         )
 
 

@@ -49,6 +49,11 @@ class Scenario:
         return procstat.pss_bytes(self.pid) if self.pid is not None else 0
 
 
+def cost_each(name: str, cpu_s: float, count: int) -> dict[str, float]:
+    """CPU time for each of what was served; left out when nothing was, rather than told as a number."""
+    return {name: cpu_s * 1e6 / count} if count else {}
+
+
 def quantile_ms(samples_s: Sequence[float], q: float) -> float:
     """The nearest-rank quantile, in milliseconds; 0 without samples (then the error count tells why)."""
     if not samples_s:

@@ -6,7 +6,7 @@ import time
 
 from benchmarks import payloads
 from benchmarks.load.connection import Connection, connect
-from benchmarks.load.scenario import Scenario, quantile_ms
+from benchmarks.load.scenario import Scenario, cost_each, quantile_ms
 
 _DONE = b"[DONE]"
 
@@ -94,7 +94,7 @@ class Streams:
             "streams": self.scenario.connections,
             "chunks": chunks,
             "chunks_per_s": chunks / elapsed_s,
-            "cpu_us_per_chunk": cpu_s * 1e6 / max(1, chunks),
+            **cost_each("cpu_us_per_chunk", cpu_s, chunks),
             "cpu_share": cpu_s / elapsed_s,
             "late_p50_ms": quantile_ms(self.transits_s, 0.5),
             "late_p99_ms": quantile_ms(self.transits_s, 0.99),

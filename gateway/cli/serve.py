@@ -37,7 +37,7 @@ def serve(
         require_startable(settings)
     except SettingsError as error:
         _stop(str(error))
-    log.configure(settings.log_format or ("console" if sys.stderr.isatty() else "json"), settings.log_level)
+    log.configure(log.log_style(settings.log_format), settings.log_level)
     for warning in settings.warnings:
         log.get("settings").warning(warning)
     # Here, not above: the other commands should not wait for what only a gateway needs.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backends.adapter import Adapter
 from backends.backend import Backend
@@ -93,7 +93,7 @@ class Attempt:
         except BaseException:
             self._settle(opened, self._ending(EndState.UPSTREAM_FAILED, 500, final=True, error="internal_error"))
             raise
-        record = self._settle(opened, self._ending(EndState.COMPLETE, 200, final=True, usage=usage))
+        record = self._settle(opened, self._complete(body, usage))
         await self._deliver(body, record)
 
     async def _exchange(self, request: UpstreamRequest, sink: AnswerSink) -> None:
@@ -194,6 +194,12 @@ class Attempt:
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         bound = limit or self._deployment.max_output or _BOUND_WITHOUT_A_LIMIT
         return int(bound) * int(body.get("n") or 1)
+
+    def _complete(self, body: bytes, usage: Usage | None) -> Ending:
+        ending = self._ending(EndState.COMPLETE, 200, final=True, usage=usage)
+        if ending.usage is None and not self._call.chat.stream:
+            return replace(ending, content_events=len(body) // _BYTES_PER_TOKEN)
+        return ending
 
     def _failure(self, error: BackendError) -> Ending:
         final = self.is_final(error)

@@ -309,6 +309,9 @@ def test_broken_http_is_refused_and_the_connection_closed(app: Caller, model: st
         answer = wire.answer()
         assert answer.status in expected, (answer.status, answer.body[:300])
         assert len(answer.body) < LONGEST_ECHO
+        assert answer.error["code"]
+        assert answer.headers["x-should-retry"] == "false"
+        assert answer.headers["x-request-id"]
         assert time.monotonic() - started < QUICKLY_S
         if name != "two different Authorization headers":
             assert wire.is_closed()
@@ -397,6 +400,20 @@ def test_slow_callers_hold_nobody_up(app: Caller, model: str) -> None:
     finally:
         for wire in wires:
             wire.close()
+
+
+def test_who_is_too_slow_to_send_is_told_so(app: Caller, model: str) -> None:
+    """Ten seconds or so are enough for a head, and for a body that has stopped coming."""
+    request = raw(app, model, authorization(app), length(model))
+    with app.wire(timeout_s=30) as head, app.wire(timeout_s=30) as body:
+        head.send(request[:40])
+        body.send(request[:-10])
+        for wire in (head, body):
+            answer = wire.answer()
+            assert answer.status == 408
+            assert answer.error["code"] == "request_timeout"
+            assert answer.headers["x-request-id"]
+            assert answer.headers["x-should-retry"] == "false"
 
 
 def preflight(app: Caller, origin: str) -> Answer:

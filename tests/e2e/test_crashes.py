@@ -73,6 +73,11 @@ def assert_exact(gateway: Gateway, key_id: str, exchanges: list[Exchange], load:
         if number not in inexact:
             assert (attempts[0]["input_tokens"], attempts[0]["output_tokens"]) == (billed_input(number), WORDS), row
 
+    sent = {number_of(exchange): exchange for exchange in exchanges if exchange.json.get("stream")}
+    for number in set(inexact) & set(sent):
+        # A killed stream is billed for what had passed: never for more than the provider had sent by then.
+        assert attempts_of(by_number[number])[0]["output_tokens"] <= sent[number].content_events, number
+
     totals = usage_of_key(gateway, key_id, lambda row: row["attempts"] >= len(by_number))
     attempts = [attempt for row in by_number.values() for attempt in attempts_of(row)]
     assert totals["attempts"] == len(attempts)

@@ -243,20 +243,23 @@ def test_the_first_start_prints_what_a_stranger_needs_and_the_second_does_not(
     gateway = make_gateway(rules.minimal(upstream.port))
     del gateway.environment["HEADRACE_ADMIN_KEY"]
     gateway.start()
-    said = eventually(lambda: gateway.stdout_path.read_text() + gateway.stderr)
+    eventually(lambda: "curl" in gateway.stdout_path.read_text(), what="a line to paste")
+    said = gateway.stdout_path.read_text()
     assert gateway.base_url in said
     admin_key_path = Path(gateway.environment["HEADRACE_DATA_DIR"]) / "admin_key"
     assert stat.S_IMODE(admin_key_path.stat().st_mode) == 0o600
     admin_key = admin_key_path.read_text().strip()
     assert admin_key in said
     secret = re.findall(r"hr-[A-Za-z0-9_-]{43}", said)[0]
-    assert "curl" in said
+    assert secret not in gateway.stderr
+    assert admin_key not in gateway.stderr
     assert Caller(gateway.base_url, secret).post("/v1/chat/completions", chat_body(model)).status == 200
     assert Caller(gateway.base_url, admin_key).get("/admin/v1/keys").status == 200
     gateway.stop()
     gateway.stdout_path.write_text("")
     gateway.stderr_path.write_text("")
     gateway.start()
+    eventually(lambda: gateway.base_url in gateway.stdout_path.read_text(), what="the address on stdout")
     said = gateway.stdout_path.read_text() + gateway.stderr
     assert admin_key not in said
     assert secret not in said

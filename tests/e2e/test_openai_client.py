@@ -91,11 +91,11 @@ def test_errors_arrive_as_the_clients_own_exceptions(
 def test_a_wrong_key_and_an_unknown_model(client: openai.OpenAI, gateway: Gateway) -> None:
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.create(model="no-such-model", messages=MESSAGES)
-    with pytest.raises(openai.AuthenticationError), client.with_options(api_key="hr-wrong") as stranger:
-        stranger.chat.completions.create(model="named", messages=MESSAGES)
+    with pytest.raises(openai.AuthenticationError):
+        client.with_options(api_key="hr-wrong").chat.completions.create(model="named", messages=MESSAGES)
     limited = gateway.key(models=["t-*"])
-    with pytest.raises(openai.PermissionDeniedError), client.with_options(api_key=limited) as elsewhere:
-        elsewhere.chat.completions.create(model="named", messages=MESSAGES)
+    with pytest.raises(openai.PermissionDeniedError):
+        client.with_options(api_key=limited).chat.completions.create(model="named", messages=MESSAGES)
 
 
 def test_it_tries_again_where_the_gateway_says_so(client: openai.OpenAI, upstream: Upstream, model: str) -> None:

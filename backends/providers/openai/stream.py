@@ -66,14 +66,23 @@ class OpenAIStreamRelay:
 
     def close(self) -> bytes:
         """The end: what was held back and the terminator; ConnectionLost when the answer was not whole."""
-        if self._tail.strip():
-            self._listen(self._tail + b"\n\n")
+        last = self._last_event()
         if self.error is not None:
             raise self.error
         if not self.finished:
             raise ConnectionLost("the stream ended without a finish reason")
         held, self._held = b"".join(self._held), []
-        return held + self._terminator
+        return last + held + self._terminator
+
+    def _last_event(self) -> bytes:
+        """An upstream may leave out the blank line after its last event; one that is cut inside it was cut off."""
+        tail, self._tail = self._tail.rstrip(b"\r\n"), b""
+        if not tail:
+            return b""
+        try:
+            return self._listen(tail + b"\n\n")
+        except BadAnswer as error:
+            raise ConnectionLost("the stream ended inside an event") from error
 
     def passing(self, data: bytes) -> bytes:
         """Whole events, about to go to the caller. A protocol that says things its own way changes them here."""

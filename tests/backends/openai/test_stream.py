@@ -126,6 +126,18 @@ def test_a_missing_terminator_is_made_good_when_the_answer_was_whole() -> None:
     assert out == ROLE + HELLO + STOP + DONE
 
 
+def test_a_last_event_without_its_blank_line_still_passes() -> None:
+    _, out = play([ROLE + HELLO + STOP[:-1]])
+    assert out == ROLE + HELLO + STOP + DONE
+
+
+def test_a_stream_cut_inside_an_event_was_cut() -> None:
+    relay = OpenAIStreamRelay(hide_usage=False)
+    relay.feed(ROLE + HELLO + STOP[:-20])
+    with pytest.raises(ConnectionLost):
+        relay.close()
+
+
 def test_an_unfinished_event_has_a_bound() -> None:
     relay = OpenAIStreamRelay(hide_usage=False)
     with pytest.raises(BadAnswer):

@@ -1,0 +1,46 @@
+"""One line per request, cheaply: gathered, and written once per turn of the event loop."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+import orjson
+from structlog.typing import FilteringBoundLogger
+
+
+class AccessLog:
+    """JSON lines into a byte stream, as structlog would write them at a fifth of its cost."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, stream: BinaryIO) -> None:
+        self._loop = loop
+        self._stream = stream
+        self._lines: list[bytes] = []
+
+    def __call__(self, fields: Mapping[str, Any]) -> None:
+        """Note one request."""
+        line = {"time": datetime.now(UTC).isoformat(), "level": "info", "event": "request", **fields}
+        if not self._lines:
+            self._loop.call_soon(self.flush)
+        self._lines.append(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        lines, self._lines = self._lines, []
+        self._stream.write(b"".join(lines))
+        self._stream.flush()
+
+
+class ConsoleAccessLog:
+    """The same for a person at a terminal."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+
+    def __call__(self, fields: Mapping[str, Any]) -> None:
+        """Note one request."""
+        self._log.info("request", **fields)
+
+
+def quiet(_: Mapping[str, Any]) -> None:
+    """When the log level leaves requests out."""
