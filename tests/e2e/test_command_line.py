@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.caller import Caller
-from tests.support.gateway import ROOT, Gateway
+from tests.support.gateway import ROOT, UPSTREAM_SECRET, Gateway
 
 
 def headrace(gateway: Gateway, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,6 +42,15 @@ def test_a_listing_in_a_pipe_is_plain_text(gateway: Gateway, app: Caller) -> Non
     assert done.returncode == 0
     assert "alpha" in done.stdout
     assert "\x1b[" not in done.stdout
+
+
+def test_a_provider_without_its_key_is_shown_as_switched_off(gateway: Gateway) -> None:
+    done = headrace(gateway, "providers", "list", "--json")
+    listed = json.loads(done.stdout)
+    rows = {row["name"]: row for row in (listed["data"] if isinstance(listed, dict) else listed)}
+    assert "NOBODY_SETS_THIS" in json.dumps(rows["unset"])
+    assert "NOBODY_SETS_THIS" not in json.dumps(rows["alpha"])
+    assert UPSTREAM_SECRET not in done.stdout
 
 
 def test_the_life_of_a_key(gateway: Gateway, model: str) -> None:

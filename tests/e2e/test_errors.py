@@ -108,6 +108,11 @@ FAILURES: dict[str, tuple[Script, int, str]] = {
     "an answer cut short": (scripts.cut_body(), 502, "upstream_error"),
     "no answer": (scripts.hang_up_before_headers(), 502, "upstream_error"),
     "a reset": (scripts.hang_up_before_headers("reset"), 502, "upstream_error"),
+    "a redirect": (
+        scripts.answer(b"", status=302, headers={"location": "https://elsewhere.example/v1/chat/completions"}),
+        502,
+        "upstream_error",
+    ),
     "a key it does not know": (
         scripts.openai_error(401, f"Incorrect API key provided: {UPSTREAM_SECRET}.", code="invalid_api_key"),
         502,

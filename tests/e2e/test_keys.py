@@ -176,3 +176,16 @@ def test_a_file_managed_routing_file_is_not_replaced_over_the_api(gateway: Gatew
     answer = gateway.admin.call("PUT", "/admin/v1/rules", {"text": "version: 1"})
     assert answer.status == 409
     assert answer.error["code"] == "rules_managed_by_file"
+
+
+def test_a_key_bound_to_addresses_is_refused_from_elsewhere(gateway: Gateway) -> None:
+    assert statuses(gateway, gateway.key(allowed_cidrs=["127.0.0.0/8"])) == {200}
+    assert statuses(gateway, gateway.key(allowed_cidrs=["10.1.0.0/16"])) <= {401, 403}
+
+
+def test_a_key_that_was_born_expired_never_works(gateway: Gateway) -> None:
+    past = datetime.now(UTC) - timedelta(days=1)
+    answer = gateway.admin.post("/admin/v1/keys", {"name": "late", "expires_at": past.isoformat()})
+    assert answer.status in (201, 400)
+    if answer.status == 201:
+        assert statuses(gateway, answer.json["key"]) == {401}

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import stat
 import subprocess
 import threading
 import time
@@ -14,7 +13,7 @@ import pytest
 from tests.e2e.conftest import MakeGateway
 from tests.support import rules, scripts
 from tests.support.books import entry
-from tests.support.caller import Caller, chat_body
+from tests.support.caller import Caller
 from tests.support.gateway import Document, Gateway
 from tests.support.patience import eventually
 from tests.support.upstream import Upstream
@@ -88,6 +87,35 @@ def test_what_outlives_the_drain_timeout_is_ended_with_an_error_event(
     assert b'"error"' in received
     assert b"[DONE]" not in received
     assert exited(gateway) == 0
+
+
+def test_a_stop_finishes_a_whole_answer_too(upstream: Upstream, make_gateway: MakeGateway, model: str) -> None:
+    gateway = make_gateway(rules.minimal(upstream.port, timeouts=PATIENT)).start()
+    app = gateway.caller()
+    gate = threading.Event()
+    upstream.script(model, scripts.held_answer(gate))
+    with app.open_chat(model, stream=False) as wire:
+        upstream.only(model)
+        gateway.signal(signal.SIGTERM)
+        eventually(lambda: not is_ready(gateway), what="not ready any more")
+        gate.set()
+        assert wire.answer().status == 200
+    assert exited(gateway) == 0
+
+
+def test_during_the_drain_delay_new_callers_are_still_served(
+    upstream: Upstream, make_gateway: MakeGateway, model: str
+) -> None:
+    """A load balancer needs a moment to see that the gateway is going; nobody it still sends may be refused."""
+    gateway = make_gateway(rules.minimal(upstream.port), environment={"HEADRACE_DRAIN_DELAY": "1500ms"}).start()
+    app = gateway.caller()
+    gateway.signal(signal.SIGTERM)
+    eventually(lambda: Caller(gateway.base_url, None).get("/health/ready").status == 503, within_s=1)
+    assert Caller(gateway.base_url, None).get("/health/live").status == 200
+    assert {app.chat(model).status for _ in range(6)} == {200}
+    assert exited(gateway) == 0
+    with pytest.raises(OSError, match="refused"):
+        app.chat(model)
 
 
 def test_a_restart_keeps_keys_and_ledger(upstream: Upstream, make_gateway: MakeGateway, model: str) -> None:
@@ -235,35 +263,6 @@ def test_a_bad_file_at_the_start_says_line_and_column(upstream: Upstream, make_g
     assert re.search(r"routing_rules\.yaml:3:\d+", text)
     assert "surprise" in text
     assert "Traceback" not in text
-
-
-def test_the_first_start_prints_what_a_stranger_needs_and_the_second_does_not(
-    upstream: Upstream, make_gateway: MakeGateway, model: str
-) -> None:
-    gateway = make_gateway(rules.minimal(upstream.port))
-    del gateway.environment["HEADRACE_ADMIN_KEY"]
-    gateway.start()
-    eventually(lambda: "curl" in gateway.stdout_path.read_text(), what="a line to paste")
-    said = gateway.stdout_path.read_text()
-    assert gateway.base_url in said
-    admin_key_path = Path(gateway.environment["HEADRACE_DATA_DIR"]) / "admin_key"
-    assert stat.S_IMODE(admin_key_path.stat().st_mode) == 0o600
-    admin_key = admin_key_path.read_text().strip()
-    assert admin_key in said
-    secret = re.findall(r"hr-[A-Za-z0-9_-]{43}", said)[0]
-    assert secret not in gateway.stderr
-    assert admin_key not in gateway.stderr
-    assert Caller(gateway.base_url, secret).post("/v1/chat/completions", chat_body(model)).status == 200
-    assert Caller(gateway.base_url, admin_key).get("/admin/v1/keys").status == 200
-    gateway.stop()
-    gateway.stdout_path.write_text("")
-    gateway.stderr_path.write_text("")
-    gateway.start()
-    eventually(lambda: gateway.base_url in gateway.stdout_path.read_text(), what="the address on stdout")
-    said = gateway.stdout_path.read_text() + gateway.stderr
-    assert admin_key not in said
-    assert secret not in said
-    gateway.stop()
 
 
 def test_ctrl_c_stops_it_as_well(upstream: Upstream, make_gateway: MakeGateway) -> None:

@@ -6,7 +6,9 @@ from collections import Counter
 import pytest
 
 from tests.support import scripts
+from tests.support.books import entry
 from tests.support.caller import Caller
+from tests.support.gateway import Gateway
 from tests.support.upstream import Upstream
 
 
@@ -45,3 +47,26 @@ def test_a_drained_endpoint_gets_nothing(app: Caller, upstream: Upstream, model:
 def test_an_alias_and_its_model_are_one(app: Caller) -> None:
     for name in ("nick", "named"):
         assert app.chat(name).headers["x-headrace-target"].startswith("alpha/upstream-name@")
+
+
+@pytest.mark.parametrize("suffix", ["floor", "nitro"])
+def test_a_suffix_chooses_how_and_stays_behind(app: Caller, upstream: Upstream, pair: str, suffix: str) -> None:
+    answer = app.chat(f"{pair}:{suffix}")
+    assert answer.status == 200
+    assert {exchange.model for exchange in upstream.seen(pair)} == {pair}
+    if suffix == "floor":
+        assert answer.headers["x-headrace-target"].startswith("alpha/")
+
+
+def test_a_callers_own_patience_is_obeyed(app: Caller, upstream: Upstream, model: str) -> None:
+    upstream.script(model, scripts.hang_before_headers())
+    started = time.monotonic()
+    answer = app.chat(model, headers={"x-headrace-timeout": "250ms"})
+    assert answer.status == 504
+    assert time.monotonic() - started < 0.7
+
+
+def test_a_callers_tags_stand_in_the_ledger(app: Caller, gateway: Gateway, model: str) -> None:
+    answer = app.chat(model, headers={"x-headrace-tags": "feature=summary,env=prod"})
+    found = entry(gateway, answer.headers["x-request-id"])
+    assert found["tags"] == {"feature": "summary", "env": "prod"}

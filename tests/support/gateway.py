@@ -99,7 +99,10 @@ class Gateway:
 
     def start(self) -> Self:
         self.spawn()
-        eventually(self._ready, within_s=20, every_s=0.03, what=f"a gateway ready on port {self.port}")
+        try:
+            eventually(self._ready, within_s=20, every_s=0.03, what=f"a gateway ready on port {self.port}")
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.stderr[-4000:]}\n{self.stdout_path.read_text()}") from None
         return self
 
     def spawn(self) -> subprocess.Popen[bytes]:

@@ -203,6 +203,39 @@ def cut_body(sent: bytes = b'{"id": "chatcmpl-1", "choices": [', then: str = "cu
     return play
 
 
+def answer_then_close() -> Script:
+    """A whole answer on a connection that promises to stay, and then does not: idle time-outs look like this."""
+
+    async def play(line: Line) -> None:
+        await answer()(line)
+        line.cut()
+
+    return play
+
+
+def held_answer(gate: threading.Event) -> Script:
+    """A unary answer that comes when the gate opens."""
+
+    async def play(line: Line) -> None:
+        await line.passed(gate)
+        await answer()(line)
+
+    return play
+
+
+def endless_event(size: int) -> Script:
+    """A stream whose one event has no end."""
+
+    async def play(line: Line) -> None:
+        await line.head(200, EVENTS)
+        await line.data(ROLE + b'data: {"choices": [{"index": 0, "delta": {"content": "')
+        for _ in range(size // 65_536):
+            await line.data(b"x" * 65_536)
+        await line.hang()
+
+    return play
+
+
 def firehose(events: int, text: str) -> Script:
     """A very long stream as fast as the gateway takes it."""
     event = chunk({"content": text})
