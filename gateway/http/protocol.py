@@ -4,6 +4,7 @@ The private names used here are aiohttp's; the version is pinned, and tests/http
 """
 
 import asyncio
+import secrets
 from typing import Any
 
 from aiohttp import http_exceptions, web
@@ -61,7 +62,7 @@ class StrictHandler(RequestHandler):
             error = HeadersTooLarge("The request line or a header is too long, or there are too many headers.")
         if status >= 500:
             self.logger.error("a handler failed", exc_info=exc)
-        response = error_response(error)
+        response = error_response(error, _new_id())
         response.force_close()
         return response
 
@@ -72,7 +73,7 @@ class StrictHandler(RequestHandler):
         body = render_error(TooSlow("The request's head did not arrive in time."))
         head = (
             "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
-            f"x-should-retry: false\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"x-request-id: {_new_id()}\r\nx-should-retry: false\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.force_close()
@@ -117,6 +118,11 @@ class StrictRunner(web.AppRunner):
             loop=asyncio.get_running_loop(),
             **server._kwargs,  # noqa: SLF001  the settings given above
         )
+
+
+def _new_id() -> str:
+    """For what never became a request."""
+    return f"req-{secrets.token_hex(8)}"
 
 
 def error_response(error: GatewayError, request_id: str | None = None) -> web.Response:
