@@ -1,12 +1,14 @@
-"""The values that pass between the gateway and an upstream. No behaviour beyond what a value can say of itself."""
+"""The values that pass between the gateway and an upstream. No behaviour beyond what a value can say of itself.
+
+Those that are made for each request are named tuples: as immutable as a frozen dataclass, made in a third of its time.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Token counts of one attempt, in classes that never overlap: their sum is all that was processed.
 
     OpenAI's `prompt_tokens` is `input + cache_read_input + cache_creation_input`; its `completion_tokens` is
@@ -20,8 +22,7 @@ class Usage:
     reasoning: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(NamedTuple):
     """A caller's chat request: OpenAI's body parsed once, and the bytes it came as."""
 
     raw: bytes
@@ -30,6 +31,8 @@ class ChatRequest:
     stream: bool
     wants_usage: bool
     """The caller asked for `stream_options.include_usage`."""
+    plain: bool = False
+    """`raw` is, to the byte, what orjson makes of `body`: no name stands twice in an object, none is escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +60,23 @@ class Target:
     """host:port, as operators see it."""
     api_key: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    id: str = field(init=False, repr=False, compare=False)
+    """`provider/model@endpoint`, the name in headers, ledger and metrics."""
 
-    @property
-    def id(self) -> str:
-        """`provider/model@endpoint`, the name in headers, ledger and metrics."""
-        return f"{self.provider}/{self.model}@{self.endpoint}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.provider}/{self.model}@{self.endpoint}")
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(NamedTuple):
     """One HTTP request to an upstream, ready to be sent."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
     stream: bool
     connect_timeout_s: float
+
+    def __repr__(self) -> str:
+        """Without headers and body: they hold the key and the caller's words."""
+        return f"<UpstreamRequest {self.method} {self.url}{' as a stream' if self.stream else ''}>"

@@ -19,7 +19,7 @@ class AccessLog:
 
     def __call__(self, fields: Mapping[str, Any]) -> None:
         """Note one request."""
-        line = {"time": datetime.now(UTC).isoformat(), "level": "info", "event": "request", **fields}
+        line = {"time": datetime.now(UTC), "level": "info", "event": "request", **fields}
         if not self._lines:
             self._loop.call_soon(self.flush)
         self._lines.append(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))

@@ -4,7 +4,6 @@ What stands in reasoning.py and errors.py was read off vLLM 0.32; `tests/vllm/re
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from backends.errors import Refused
 from backends.providers.openai.adapter import OpenAIAdapter
@@ -28,7 +27,7 @@ class VLLMAdapter(OpenAIAdapter):
             answer = super().parse_response(body)
         except Refused as refused:
             raise as_vllm_means_it(refused) from None
-        return replace(answer, body=put_both_names(answer.body))
+        return answer._replace(body=put_both_names(answer.body))
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
         """An error answer, in the engine's own terms."""

@@ -9,7 +9,6 @@ Everything happens by bytes. In JSON a quotation mark inside a string is always 
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -51,7 +50,7 @@ def name_reasoning_as_vllm_does(chat: ChatRequest) -> ChatRequest:
     raw, found = _SENT.subn(b'"reasoning"', chat.raw)
     if found != len(concerned) or any("reasoning" in message for message in concerned):
         raw = orjson.dumps(body)
-    return replace(chat, raw=raw, body=body)
+    return chat._replace(raw=raw, body=body, plain=False)
 
 
 def _renamed(message: Any) -> Any:

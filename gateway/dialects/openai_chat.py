@@ -5,6 +5,8 @@ everything else is the upstream's to judge. Unknown fields are carried along.
 """
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import orjson
@@ -16,21 +18,23 @@ from gateway.errors import GatewayError, InvalidRequest
 LONGEST_MODEL_NAME = 256
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _NUMBER = frozenset({int, float})
-_TYPES: tuple[tuple[str, frozenset[type], str], ...] = (
-    ("stream", frozenset({bool}), "true or false"),
-    ("stream_options", frozenset({dict}), "an object"),
-    ("max_tokens", frozenset({int}), "a whole number"),
-    ("max_completion_tokens", frozenset({int}), "a whole number"),
-    ("n", frozenset({int}), "a whole number"),
-    ("temperature", _NUMBER, "a number"),
-    ("top_p", _NUMBER, "a number"),
-    ("tools", frozenset({list}), "an array"),
-    ("stop", frozenset({str, list}), "a string or an array of strings"),
-    ("response_format", frozenset({dict}), "an object"),
-    ("user", frozenset({str}), "a string"),
+_TYPES: Mapping[str, tuple[frozenset[type], str]] = MappingProxyType(
+    {
+        "stream": (frozenset({bool}), "true or false"),
+        "stream_options": (frozenset({dict}), "an object"),
+        "max_tokens": (frozenset({int}), "a whole number"),
+        "max_completion_tokens": (frozenset({int}), "a whole number"),
+        "n": (frozenset({int}), "a whole number"),
+        "temperature": (_NUMBER, "a number"),
+        "top_p": (_NUMBER, "a number"),
+        "tools": (frozenset({list}), "an array"),
+        "stop": (frozenset({str, list}), "a string or an array of strings"),
+        "response_format": (frozenset({dict}), "an object"),
+        "user": (frozenset({str}), "a string"),
+    }
 )
 _MOST_FIELDS_COUNTED = 64
-_AT_LEAST_ONE = ("max_tokens", "max_completion_tokens", "n")
+_AT_LEAST_ONE = frozenset({"max_tokens", "max_completion_tokens", "n"})
 
 
 class OpenAIChat:
@@ -48,15 +52,12 @@ class OpenAIChat:
             raise InvalidRequest(f"'model' is longer than {LONGEST_MODEL_NAME} characters.", param="model")
         _check_fields(chat)
         _check_messages(chat.get("messages"))
-        _refuse_duplicates(body, chat)
+        plain = _is_plain(body, chat)
+        if not plain:
+            _refuse_duplicates(body, chat)
         options = chat.get("stream_options")
-        return ChatRequest(
-            raw=body,
-            body=chat,
-            model=model,
-            stream=chat.get("stream") is True,
-            wants_usage=bool(options and options.get("include_usage")),
-        )
+        wants_usage = options is not None and bool(options.get("include_usage"))
+        return ChatRequest(body, chat, model, chat.get("stream") is True, wants_usage, plain)
 
     def render_error(self, error: GatewayError) -> bytes:
         """OpenAI's error body."""
@@ -84,13 +85,14 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _check_fields(chat: dict[str, Any]) -> None:
-    for name, types, expected in _TYPES:
-        value = chat.get(name)
-        if value is not None and type(value) not in types:
+    for name, value in chat.items():
+        check = _TYPES.get(name)
+        if check is None or value is None:
+            continue
+        types, expected = check
+        if type(value) not in types:
             raise InvalidRequest(f"'{name}' must be {expected}.", param=name)
-    for name in _AT_LEAST_ONE:
-        value = chat.get(name)
-        if value is not None and value < 1:
+        if name in _AT_LEAST_ONE and value < 1:
             raise InvalidRequest(f"'{name}' must be at least 1.", param=name)
 
 
@@ -110,23 +112,38 @@ def _check_messages(messages: Any) -> None:
             )
 
 
+def _is_plain(body: bytes, chat: dict[str, Any]) -> bool:
+    """Whether orjson gives the body back to the byte, as it does for what the official clients write.
+
+    Then no field stood twice anywhere, since orjson would have dropped one; for less than a search of a long body.
+    """
+    try:
+        return orjson.dumps(chat) == body
+    except orjson.JSONEncodeError:  # it reads deeper nesting than it writes
+        return False
+
+
 def _refuse_duplicates(body: bytes, chat: dict[str, Any]) -> None:
     """A field given twice is a mistake, or somebody hoping that we judge one and the upstream obeys the other.
 
-    orjson keeps the last one silently. Counting is cheap and errs only towards the exact check behind it.
+    orjson keeps the last one silently. Counting names errs only towards the exact check behind it.
     """
-    suspicious = (
+    messages = len(chat["messages"])
+    if (
         len(chat) > _MOST_FIELDS_COUNTED
-        or body.count(b'"role"') > len(chat["messages"])
-        or body.count(b'"content"') > len(chat["messages"])
-    )
-    if not suspicious:
-        suspicious = any(body.count(b'"' + name.encode() + b'"') > 1 for name in chat)
-    if suspicious or b"\\u00" in body:
+        or body.count(b'"role"') > messages
+        or body.count(b'"content"') > messages
+        or b"\\u00" in body
+        or _names_twice(body, chat)
+    ):
         try:
             json.loads(body, object_pairs_hook=_no_duplicates)
         except RecursionError as error:
             raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from error
+
+
+def _names_twice(body: bytes, chat: dict[str, Any]) -> bool:
+    return any(body.count(b'"' + name.encode() + b'"') > 1 for name in chat)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Progress(Protocol):
 
 
 class Watch:
-    """`async with Watch(...)`: raises TimedOut naming the clock that ran out; a caller's cancellation passes through.
+    """`with Watch(...)`, inside a task: raises TimedOut naming the clock that ran out; a caller's cancellation passes through.
 
     Like asyncio.timeout, with several clocks of which the next due one counts.
     """
@@ -60,18 +60,22 @@ class Watch:
         self._handle: asyncio.TimerHandle | None = None
         self._expired: str | None = None
 
-    async def __aenter__(self) -> "Watch":
-        self._task = asyncio.current_task()
+    def __enter__(self) -> "Watch":
+        self._task = asyncio.current_task(self._loop)
         assert self._task is not None
         self._cancelling = self._task.cancelling()
-        self._look()
+        if self._stream:
+            self._look()
+        else:  # nothing that happens on the way moves a clock: set once
+            self._handle = self._loop.call_at(self._next_due()[0], self._look)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._handle is not None:
             self._handle.cancel()
+            self._handle = None  # it leads back here: a cycle
         task, self._task = self._task, None
         if self._expired is None or task is None:
             return
@@ -104,7 +108,8 @@ class Watch:
     def _next_due(self) -> tuple[float, str]:
         clocks = self._clocks
         if not self._stream:
-            return min((self._sent_at + clocks.answer_s, "answer"), (self._total_at, "total"))
+            answer_at = self._sent_at + clocks.answer_s
+            return (answer_at, "answer") if answer_at <= self._total_at else (self._total_at, "total")
         if not self._progress.started:
             return min((self._sent_at + clocks.first_token_s, "first_token"), (self._total_at, "total"))
         if self._progress.done:

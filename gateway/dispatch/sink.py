@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from backends.adapter import Adapter, StreamRelay
+from backends.backend import Flow
 from backends.errors import BadAnswer
+from gateway.dispatch.head import AnswerHead
 from gateway.door import Responder
 from gateway.metering.journal import OpenAttempt
 
@@ -15,6 +17,29 @@ LONGEST_ERROR = 64 << 10
 class AnswerSink:
     """Implements backends.backend.Sink and gateway.dispatch.clocks.Progress for one attempt."""
 
+    __slots__ = (
+        "_adapter",
+        "_body",
+        "_clock",
+        "_comment",
+        "_flow",
+        "_head",
+        "_headers",
+        "_listening",
+        "_opened",
+        "_passed",
+        "_relay",
+        "_responder",
+        "_size",
+        "_status",
+        "_time",
+        "draining",
+        "first_content_at",
+        "last_data",
+        "last_write",
+        "started",
+    )
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -23,7 +48,7 @@ class AnswerSink:
         relay: StreamRelay | None,
         responder: Responder,
         opened: OpenAttempt,
-        begin: Callable[[], None],
+        head: AnswerHead,
         comment: bytes,
     ) -> None:
         self._time = loop.time  # uvloop's is cached, to the millisecond: right for silences, too coarse to measure with
@@ -31,7 +56,7 @@ class AnswerSink:
         self._adapter = adapter
         self._responder = responder
         self._opened = opened
-        self._begin = begin
+        self._head = head
         self._comment = comment
         self._relay = relay
         self._listening: StreamRelay | None = None
@@ -40,6 +65,7 @@ class AnswerSink:
         self._body: list[bytes] = []
         self._size = 0
         self._passed = False
+        self._flow: Flow | None = None
         self.started = False
         self.draining = False
         self.last_data = self.last_write = loop.time()
@@ -59,6 +85,10 @@ class AnswerSink:
     def relay(self) -> StreamRelay | None:
         """The stream's relay, when the upstream answered with a stream."""
         return self._listening
+
+    def on_flow(self, flow: Flow) -> None:
+        """The upstream's tap, from backends that push."""
+        self._flow = flow
 
     def on_head(self, status: int, headers: Mapping[str, str]) -> None:
         """An answer has begun; only a 200's body is a stream."""
@@ -84,7 +114,7 @@ class AnswerSink:
         if passed:
             if not self._passed:
                 self._passed = True
-                self._begin()
+                self._head.begin_stream(self.first_content_at)
             self._opened.progress(relay.content_events)
             self._responder.write(passed)
             self.last_write = self.last_data
@@ -103,7 +133,7 @@ class AnswerSink:
     def keep_alive(self) -> None:
         """A comment: the caller's connection stays open, nothing is committed."""
         self.last_write = self._time()
-        self._begin()
+        self._head.begin_stream(self.first_content_at)
         self._responder.write(self._comment)
         self._responder.flush()
 
@@ -111,7 +141,7 @@ class AnswerSink:
         """The exchange is over. Returns the stream's last bytes or the whole body; raises BackendError otherwise."""
         if self._listening is not None:
             last = self._listening.close()
-            self._begin()
+            self._head.begin_stream(self.first_content_at)
             return last
         body = b"".join(self._body)
         if self._status != 200:

@@ -52,6 +52,30 @@ def check_json(request: web.BaseRequest) -> None:
         raise Unsupported("Send the body as 'content-type: application/json'.")
 
 
+def check_media_type(kind: str | None) -> None:
+    """Refuse a body that says it is something else than JSON; one that says nothing is taken for it."""
+    if kind is None or kind == "application/json":
+        return
+    media = kind.partition(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        raise Unsupported("Send the body as 'content-type: application/json'.")
+
+
+def content_coding(value: str | None) -> str:
+    """The coding that a `content-encoding` header names. Raises Unsupported for one that we do not take."""
+    coding = "identity" if value is None else value.strip().lower()
+    if coding not in ("identity", "gzip", "zstd"):
+        raise Unsupported(
+            "This content-encoding is not supported; send identity, gzip or zstd.", code="unsupported_content_encoding"
+        )
+    return coding
+
+
+def decode_body(raw: bytes, coding: str, limit: int) -> bytes:
+    """A whole body without its coding. Raises TooLarge, or InvalidRequest where the bytes do not keep to the coding."""
+    return raw if coding == "identity" else _decoded(raw, coding, limit)
+
+
 def too_large(limit: int) -> TooLarge:
     """The 413, with the limit in it."""
     return TooLarge(f"The body is larger than {limit} bytes, this gateway's limit (HEADRACE_MAX_BODY_MB).")

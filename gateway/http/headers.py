@@ -28,6 +28,12 @@ class RequestIds:
             return given
         return f"{self._prefix}{next(self._count):x}"
 
+    def keep(self, given: str | None) -> str:
+        """The id that the caller gave where it is good, else a new one."""
+        if given is not None and _GOOD_ID.fullmatch(given):
+            return given
+        return f"{self._prefix}{next(self._count):x}"
+
 
 def key_of(request: web.BaseRequest) -> str | None:
     """The key that the request carries. Two `Authorization` headers are refused (RFC 6750, section 3.1)."""
@@ -41,6 +47,17 @@ def key_of(request: web.BaseRequest) -> str | None:
 def cors(request: web.BaseRequest, origins: tuple[str, ...]) -> Mapping[str, str]:
     """Headers that let a browser of an allowed origin read the answer (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
     origin = request.headers.get("origin")
+    if origin is None or not origins or (origin not in origins and "*" not in origins):
+        return {}
+    return {
+        "access-control-allow-origin": origin,
+        "vary": "origin",
+        "access-control-expose-headers": "x-request-id, x-headrace-target, x-headrace-attempts, x-headrace-cost-usd",
+    }
+
+
+def cors_for(origin: str | None, origins: tuple[str, ...]) -> Mapping[str, str]:
+    """Headers that let a browser that comes from `origin` read the answer."""
     if origin is None or not origins or (origin not in origins and "*" not in origins):
         return {}
     return {

@@ -56,7 +56,7 @@ class OpenAttempt:
         self.start = start
         self.start_json = start_json
         self.record: UsageRecord | None = None
-        self._view, self._index = journal.place(slot)
+        self._view, self._index = journal.place(slot) if slot != NO_SLOT else (_NOWHERE, 0)
 
     def __repr__(self) -> str:
         return f"<OpenAttempt {self.start.attempt_id} to {self.start.target}{' done' if self.record else ''}>"
@@ -193,8 +193,8 @@ class Journal:
         return record
 
     def place(self, slot: int) -> tuple[memoryview, int]:
-        """Where an attempt stores its progress; nowhere, if it has no slot."""
-        return (_NOWHERE, 0) if slot == NO_SLOT or self._slots is None else self._slots.place(slot)
+        """Where an attempt with a slot stores its progress."""
+        return self._slots.place(slot) if self._slots is not None else (_NOWHERE, 0)
 
     def sync_later(self) -> Callable[[], None] | None:
         """What makes durable all that is written by now, to be called in a thread; None: nothing new."""
@@ -236,9 +236,10 @@ class Journal:
         os.close(self._lock)
 
     def _write(self, line: bytes) -> None:
-        if self.segments.all[-1].size >= self._rotate_at_bytes:
-            self._rotate()
         segment = self.segments.all[-1]
+        if segment.size >= self._rotate_at_bytes:
+            self._rotate()
+            segment = self.segments.all[-1]
         self._dirty = True
         try:
             write_whole(self._fd, line)

@@ -11,7 +11,7 @@ turned into JSON once and used in both of its lines.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -25,12 +25,11 @@ NO_SLOT = -1
 MOST_KEPT = 4_096
 
 _CONSTANTS = tuple(
-    spec.name
-    for spec in fields(AttemptStart)
-    if spec.name not in ("attempt_id", "request_id", "number", "at", "input_estimate", "output_bound", "tags")
+    name
+    for name in AttemptStart._fields
+    if name not in ("attempt_id", "request_id", "number", "at", "input_estimate", "output_bound", "tags")
 )
-_CLASSES = tuple(spec.name for spec in fields(Usage))
-_ENDING = tuple(spec.name for spec in fields(Ending) if spec.name not in ("state", "usage"))
+_ENDING = tuple(name for name in Ending._fields if name not in ("state", "usage"))
 
 _DONE = re.compile(rb'\{"done":(\d+),"p":(\d+),"seq":(\d+),')
 _SENT = re.compile(rb'\{"sent":(\d+),"slot":(-?\d+),')
@@ -80,15 +79,15 @@ class StartWriter:
 
     def write(self, start: AttemptStart) -> bytes:
         """An attempt's beginning, as both of its lines hold it."""
-        return b'{"attempt_id":%b,"request_id":%b,"number":%d,"at":%b,"input_estimate":%d,"output_bound":%d,%b' % (
-            orjson.dumps(start.attempt_id),
-            orjson.dumps(start.request_id),
-            start.number,
-            orjson.dumps(start.at),
-            start.input_estimate,
-            start.output_bound,
-            self._constant(start),
-        )
+        varying = {
+            "attempt_id": start.attempt_id,
+            "request_id": start.request_id,
+            "number": start.number,
+            "at": start.at,
+            "input_estimate": start.input_estimate,
+            "output_bound": start.output_bound,
+        }
+        return orjson.dumps(varying)[:-1] + self._constant(start)
 
     def _constant(self, start: AttemptStart) -> bytes:
         place = (start.key_id, start.target, start.model, start.dialect, start.rules_hash)
@@ -98,7 +97,7 @@ class StartWriter:
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         constants = {name: getattr(start, name) for name in _CONSTANTS}
-        text = orjson.dumps({**constants, "tags": dict(start.tags)})[1:]
+        text = b"," + orjson.dumps({**constants, "tags": dict(start.tags)})[1:]
         self._kept[place] = (start, text)
         return text
 
@@ -180,7 +179,7 @@ def read_done(line: bytes) -> DoneLine:
     """A whole `done` line. Raises ValueError for a damaged one."""
     found = _loads(line)
     end = found["end"]
-    usage, source = Usage(**{name: end[name] for name in _CLASSES}), Source(end["source"])
+    usage, source = Usage(**{name: end[name] for name in Usage._fields}), Source(end["source"])
     ending = Ending(
         **{name: end[name] for name in _ENDING},
         state=EndState(end["state"]),

@@ -1,8 +1,11 @@
-"""The line a bill is made of, and the two values it is made from: how an attempt began, and how it ended."""
+"""The line a bill is made of, and the two values it is made from: how an attempt began, and how it ended.
+
+Named tuples, since each request makes all three (see backends/types.py).
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from backends.types import Usage
 from gateway.catalog.prices import Price
@@ -28,8 +31,7 @@ class Source(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStart:
+class AttemptStart(NamedTuple):
     """All that is known when an attempt is sent; enough to settle it if this process dies."""
 
     attempt_id: str
@@ -58,8 +60,7 @@ class AttemptStart:
     """Tokens: the most this attempt can be asked to generate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How it went."""
 
     state: EndState
@@ -77,8 +78,7 @@ class Ending:
     duration_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
+class UsageRecord(NamedTuple):
     """One upstream attempt, metered exactly once."""
 
     start: AttemptStart

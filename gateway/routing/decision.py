@@ -1,6 +1,7 @@
 """What was decided for one request: a value that can be shown, stored and computed again."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.catalog.deployments import Deployment
 
@@ -14,8 +15,7 @@ class Rejection:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Who is to be tried, in this order; and why each other one is not."""
 
     candidates: tuple[Deployment, ...]

@@ -91,3 +91,16 @@ def test_an_error_has_openais_shape_and_says_whose_it_is() -> None:
         "code": "model_not_found",
         "metadata": {"origin": "caller"},
     }
+
+
+def test_a_body_as_the_official_clients_write_it_is_known_to_be_plain() -> None:
+    compact = b'{"model":"m","messages":[{"role":"user","content":"\xc3\xa9 \\n"}],"temperature":0.7}'
+    assert OpenAIChat().parse(compact).plain
+    assert not OpenAIChat().parse(compact.replace(b",", b", ")).plain
+    assert not OpenAIChat().parse(compact.replace(b"\xc3\xa9", b"\\u00e9")).plain
+
+
+def test_nesting_that_can_be_read_but_not_written_is_no_fault_of_the_caller() -> None:
+    deep = b"[" * 400 + b"]" * 400
+    chat = OpenAIChat().parse(b'{"model":"m","messages":[{"role":"user","content":"x"}],"metadata":' + deep + b"}")
+    assert not chat.plain

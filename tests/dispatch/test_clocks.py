@@ -33,9 +33,9 @@ def ends(story: Callable[[Answer], Awaitable[None]], *, stream: bool = True) -> 
 
     async def play() -> tuple[str, float]:
         loop = asyncio.get_running_loop()
-        with pytest.raises(TimedOut) as caught:
-            async with Watch(loop, answer, CLOCKS, stream=stream, total_at=600, stream_total_at=3600):
-                await story(answer)
+        watch = Watch(loop, answer, CLOCKS, stream=stream, total_at=600, stream_total_at=3600)
+        with pytest.raises(TimedOut) as caught, watch:
+            await story(answer)
         return caught.value.clock, loop.time()
 
     clock, at = run(play())
@@ -118,9 +118,9 @@ def test_the_callers_cancellation_passes_through_as_such() -> None:
         task = asyncio.current_task()
         assert task is not None
         loop.call_later(5, task.cancel)
-        with pytest.raises(asyncio.CancelledError):
-            async with Watch(loop, Answer(), CLOCKS, stream=True, total_at=600, stream_total_at=3600):
-                await asyncio.Future()
+        watch = Watch(loop, Answer(), CLOCKS, stream=True, total_at=600, stream_total_at=3600)
+        with pytest.raises(asyncio.CancelledError), watch:
+            await asyncio.Future()
         task.uncancel()
 
     run(play())
@@ -129,7 +129,7 @@ def test_the_callers_cancellation_passes_through_as_such() -> None:
 def test_a_watch_that_was_left_in_time_leaves_no_timer_behind() -> None:
     async def play() -> None:
         loop = asyncio.get_running_loop()
-        async with Watch(loop, Answer(), CLOCKS, stream=True, total_at=600, stream_total_at=3600):
+        with Watch(loop, Answer(), CLOCKS, stream=True, total_at=600, stream_total_at=3600):
             await asyncio.sleep(1)
         await asyncio.sleep(10_000)
 

@@ -1,6 +1,7 @@
 """What is killed under load loses nothing and doubles nothing: the ledger is the provider's own count."""
 
 import os
+import shutil
 import signal
 import time
 from collections import Counter
@@ -16,8 +17,10 @@ from tests.support.caller import Caller
 from tests.support.gateway import Gateway
 from tests.support.load import WORDS, Load, billed_input, counting, number_of
 from tests.support.patience import eventually
+from tests.support.redis_server import RedisServer
 from tests.support.upstream import Exchange, Upstream
 
+PAUSE_S = 3.0
 PATIENT = {"answer": "20s", "first_token": "20s", "between_tokens": "20s"}
 
 
@@ -118,20 +121,26 @@ def test_a_killed_embedded_valkey_costs_no_request_and_no_record(own: Gateway, u
             victim = own.valkey_pid()
             os.kill(victim, signal.SIGKILL)
             load.run(20)
-            eventually(lambda gone=victim: own.valkey_pid() != gone, within_s=10, what="a new server")  # type: ignore[misc]
+            eventually(lambda gone=victim: own.valkey_pids() not in ([], [gone]), within_s=10, what="a new server")  # type: ignore[misc]
         load.run(40)
     assert not load.broken
     assert_exact(own, created["id"], list(upstream.seen(model)), load, estimates=0)
     own.stop()
 
 
-def test_a_paused_valkey_delays_no_request(own: Gateway, upstream: Upstream, model: str) -> None:
+def test_a_paused_valkey_delays_no_request_and_what_it_applies_late_counts_once(
+    own: Gateway, upstream: Upstream, model: str
+) -> None:
     created = own.create_key()
     with Load(own.caller(created["key"]), model) as load:
         load.run(30)
         os.kill(own.valkey_pid(), signal.SIGSTOP)
         try:
-            load.run(60, within_s=10)
+            # Long enough for the workers to give up on a batch that the server still has in its socket and will apply
+            # when it wakes up, beside the same batch sent again.
+            until = time.monotonic() + PAUSE_S
+            while time.monotonic() < until:
+                load.run(20, within_s=10)
         finally:
             os.kill(own.valkey_pid(), signal.SIGCONT)
         load.run(10)
@@ -175,3 +184,45 @@ def test_a_killed_parent_takes_its_workers_along_and_the_next_start_settles(
         load.run(20)
     assert_exact(own, created["id"], list(upstream.seen(model)), load, estimates=2 * load.threads)
     own.stop()
+
+
+def test_a_redis_that_comes_back_with_less_than_it_had_is_made_whole(
+    upstream: Upstream, make_gateway: MakeGateway, model: str, tmp_path: Path
+) -> None:
+    """Its disk is set back to an earlier moment: what it had acknowledged since then is sent again."""
+    upstream.script(model, counting(pace_s=0.01))
+    with RedisServer(tmp_path / "redis") as redis:
+        environment = {"HEADRACE_REDIS_URL": redis.url}
+        gateway = make_gateway(rules.minimal(upstream.port, timeouts=PATIENT), environment=environment).start()
+        created = gateway.create_key()
+        with Load(gateway.caller(created["key"]), model) as load:
+            load.run(40)
+            shutil.copytree(redis.directory, tmp_path / "earlier")
+            load.run(60)
+            redis.kill()
+            shutil.rmtree(redis.directory)
+            shutil.copytree(tmp_path / "earlier", redis.directory)
+            redis.start()
+            load.run(30)
+        assert not load.broken
+        assert_exact(gateway, created["id"], list(upstream.seen(model)), load, estimates=0)
+        gateway.stop()
+
+
+def test_told_to_be_closed_it_serves_nobody_while_redis_is_away(
+    upstream: Upstream, make_gateway: MakeGateway, model: str
+) -> None:
+    environment = {"HEADRACE_ON_STORE_OUTAGE": "closed"}
+    gateway = make_gateway(rules.minimal(upstream.port), environment=environment).start()
+    app = gateway.caller()
+    assert {app.chat(model).status for _ in range(8)} == {200}
+    os.kill(gateway.valkey_pid(), signal.SIGSTOP)
+    try:
+        eventually(lambda: app.chat(model).status == 503, within_s=8, what="a refusal")
+        assert app.chat(model).error["code"] == "store_unavailable"
+        assert Caller(gateway.base_url, None).get("/health/ready").status == 503
+        assert Caller(gateway.base_url, None).get("/health/live").status == 200
+    finally:
+        os.kill(gateway.valkey_pid(), signal.SIGCONT)
+    eventually(lambda: {app.chat(model).status for _ in range(8)} == {200}, within_s=8, what="service again")
+    gateway.stop()

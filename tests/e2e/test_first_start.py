@@ -35,7 +35,7 @@ def printed(gateway: Gateway) -> str:
 
 
 def first_key(gateway: Gateway) -> str:
-    return re.findall(r"hr-[A-Za-z0-9_-]{43}", printed(gateway))[0]
+    return str(re.findall(r"hr-[A-Za-z0-9_-]{43}", printed(gateway))[0])
 
 
 def test_with_nothing_configured_the_sandbox_stands_in(bare: Gateway) -> None:

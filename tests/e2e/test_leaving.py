@@ -9,11 +9,12 @@ import pytest
 
 from tests.support import scripts
 from tests.support.books import all_requests
-from tests.support.caller import Caller, Wire
+from tests.support.caller import Caller, Wire, chat_body
 from tests.support.gateway import Gateway
 from tests.support.patience import eventually
 from tests.support.upstream import Script, Upstream
 
+IN_FLIGHT = "headrace_requests_in_flight{"
 Leave = Callable[[Wire], None]
 LEAVES: dict[str, Leave] = {"close": Wire.close, "reset": Wire.reset}
 
@@ -110,3 +111,25 @@ def test_someone_who_left_is_no_error_of_anyone(app: Caller, gateway: Gateway, u
     mine = [row for row in all_requests(gateway) if row.get("id") == f"left-{model}"]
     assert len(mine) == 1
     assert mine[0]["outcome"] != "error"
+
+
+def test_a_crowd_that_leaves_at_once_leaves_nothing_behind(
+    app: Caller, gateway: Gateway, upstream: Upstream, model: str
+) -> None:
+    upstream.script(model, scripts.stream(*scripts.words(*["word "] * 400), interval_s=0.02))
+    wires = [app.wire() for _ in range(40)]
+    for wire in wires:
+        app.start(wire, "POST", "/v1/chat/completions", chat_body(model, stream=True))
+    for n, wire in enumerate(wires):
+        assert wire.head()[0] == 200
+        LEAVES["reset" if n % 2 else "close"](wire)
+    left_at = time.monotonic()
+    exchanges = upstream.seen(model)
+    eventually(lambda: all(exchange.closed_at for exchange in exchanges), within_s=3, what="forty hang-ups")
+    assert max(exchange.closed_at or 0 for exchange in exchanges) - left_at < 1.0
+
+    def in_flight() -> float:
+        text = Caller(gateway.base_url, None).get("/metrics").body.decode()
+        return sum(float(line.rsplit(" ")[-1]) for line in text.splitlines() if line.startswith(IN_FLIGHT))
+
+    eventually(lambda: in_flight() == 0, what="nothing in flight")

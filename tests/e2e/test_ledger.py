@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support import scripts
-from tests.support.books import entry, usage_of_key, usage_rows
+from tests.support.books import all_requests, entry, usage_of_key, usage_rows
 from tests.support.caller import Caller
 from tests.support.gateway import PROMPT_SECRET, Gateway
 from tests.support.patience import eventually
@@ -175,3 +175,16 @@ def test_no_prompt_and_no_completion_is_kept(app: Caller, gateway: Gateway, upst
     assert said.encode() not in kept
     assert app.key
     assert app.key.encode() not in kept
+
+
+def test_a_request_id_used_twice_hides_no_request(gateway: Gateway, upstream: Upstream, model: str) -> None:
+    """Callers choose their ids, badly at times: the sums must not depend on it, and keys must not meet in one entry."""
+    one, two = gateway.create_key(name="one"), gateway.create_key(name="two")
+    repeated = {"x-request-id": f"same-{model}"}
+    for created in (one, one, two):
+        assert gateway.caller(created["key"]).chat(model, headers=repeated).status == 200
+    assert usage_of_key(gateway, one["id"], lambda row: row["requests"] == 2)["output_tokens"] == 10
+    assert usage_of_key(gateway, two["id"], lambda row: row["requests"] == 1)["output_tokens"] == 5
+    rows = [row for row in all_requests(gateway) if row["id"] == f"same-{model}"]
+    assert sum(len(row["attempts"]) for row in rows) == 3
+    assert all(len({attempt.get("key", row.get("key")) for attempt in row["attempts"]}) == 1 for row in rows)

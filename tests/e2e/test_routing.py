@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from tests.support import scripts
 from tests.support.books import entry
-from tests.support.caller import Caller
+from tests.support.caller import Answer, Caller
 from tests.support.gateway import Gateway
 from tests.support.upstream import Upstream
 
@@ -29,14 +30,22 @@ def test_weights_spread_the_requests(app: Caller, model: str) -> None:
     assert seen["alpha"] + seen["beta"] == 80
 
 
+def quickest_504(ask: Callable[[], Answer]) -> float:
+    """Seconds until the timeout; the best of three, since the shortest other clock is only half a second away."""
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert ask().status == 504
+        times.append(time.monotonic() - started)
+    return min(times)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_policys_own_clock_is_the_one_that_counts(
     app: Caller, upstream: Upstream, model: str, *, stream: bool
 ) -> None:
     upstream.script(f"hasty-{model}", scripts.hang_before_headers())
-    started = time.monotonic()
-    assert app.chat(f"hasty-{model}", stream=stream).status == 504
-    assert 0.15 < time.monotonic() - started < 0.65
+    assert 0.15 < quickest_504(lambda: app.chat(f"hasty-{model}", stream=stream)) < 0.65
 
 
 def test_a_drained_endpoint_gets_nothing(app: Caller, upstream: Upstream, model: str) -> None:
@@ -60,10 +69,7 @@ def test_a_suffix_chooses_how_and_stays_behind(app: Caller, upstream: Upstream, 
 
 def test_a_callers_own_patience_is_obeyed(app: Caller, upstream: Upstream, model: str) -> None:
     upstream.script(model, scripts.hang_before_headers())
-    started = time.monotonic()
-    answer = app.chat(model, headers={"x-headrace-timeout": "250ms"})
-    assert answer.status == 504
-    assert time.monotonic() - started < 0.7
+    assert 0.2 < quickest_504(lambda: app.chat(model, headers={"x-headrace-timeout": "250ms"})) < 0.65
 
 
 def test_a_callers_tags_stand_in_the_ledger(app: Caller, gateway: Gateway, model: str) -> None:

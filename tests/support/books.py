@@ -7,15 +7,28 @@ waits for; asking a little longer must then change nothing.
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.caller import Answer
 from tests.support.gateway import Gateway
 from tests.support.patience import eventually
 
 Row = dict[str, Any]
 
 
+def read(gateway: Gateway, path: str) -> Answer:
+    """An admin page; 503 says to look again in a moment, and on a busy machine a store's deadline can pass."""
+
+    def look() -> Answer | None:
+        answer = gateway.admin.get(path)
+        return None if answer.status == 503 else answer
+
+    answer = eventually(look, within_s=10, every_s=0.2, what=f"an answer to {path}")
+    assert answer is not None
+    return answer
+
+
 def usage_rows(gateway: Gateway, group_by: str, **filters: str) -> list[Row]:
     query = "&".join(f"{name}={value}" for name, value in {"group_by": group_by, **filters}.items())
-    answer = gateway.admin.get(f"/admin/v1/usage?{query}")
+    answer = read(gateway, f"/admin/v1/usage?{query}")
     assert answer.status == 200, answer.body
     rows: list[Row] = answer.json["data"]
     return rows
@@ -37,7 +50,7 @@ def all_requests(gateway: Gateway, page: int = 200) -> list[Row]:
     rows: list[Row] = []
     cursor = ""
     while True:
-        answer = gateway.admin.get(f"/admin/v1/requests?limit={page}{cursor and '&cursor=' + cursor}")
+        answer = read(gateway, f"/admin/v1/requests?limit={page}{cursor and '&cursor=' + cursor}")
         assert answer.status == 200, answer.body
         listing = answer.json
         rows += listing["data"]
@@ -50,7 +63,7 @@ def entry(gateway: Gateway, request_id: str, attempts: int | None = None, within
     """The ledger's entry of one request; waits until it is there and, if told how many, has all its attempts."""
 
     def look() -> Row | None:
-        answer = gateway.admin.get(f"/admin/v1/requests/{request_id}")
+        answer = read(gateway, f"/admin/v1/requests/{request_id}")
         if answer.status == 404:
             return None
         assert answer.status == 200, answer.body

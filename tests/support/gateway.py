@@ -3,6 +3,7 @@
 Whatever stands on stderr is kept, and at the end no secret may be in it.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -150,9 +151,12 @@ class Gateway:
         """The workers: every child that is not the embedded Valkey."""
         return [pid for pid, name in processes_below(self.pid) if "valkey" not in name]
 
+    def valkey_pids(self) -> list[int]:
+        """The embedded Valkey, if there is one at this moment."""
+        return [pid for pid, name in processes_below(self.pid) if "valkey" in name]
+
     def valkey_pid(self) -> int:
-        """The embedded Valkey."""
-        found = [pid for pid, name in processes_below(self.pid) if "valkey" in name]
+        found = self.valkey_pids()
         assert len(found) == 1, f"{len(found)} embedded servers"
         return found[0]
 
@@ -188,6 +192,7 @@ class Gateway:
                 f"SIGTERM did not end the gateway within {within_s} s:\n{self.stderr[-4000:]}"
             ) from None
         assert status == 0, f"exit status {status}:\n{self.stderr[-4000:]}"
+        assert not self.left_behind(), "processes outlived the gateway"
         self.assert_no_secret_was_logged()
 
     def assert_no_secret_was_logged(self) -> None:
@@ -195,10 +200,24 @@ class Gateway:
         leaked = [secret[:12] + "..." for secret in self.secrets if secret in log]
         assert not leaked, f"on stderr: {leaked}"
 
+    def left_behind(self) -> list[int]:
+        """Every process that works in this gateway's directory: an orphaned Valkey has no parent to find it by."""
+        inside = str(self.directory.resolve()) + "/"
+        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if _working_directory(path).startswith(inside)]
+
     def kill(self) -> None:
         """No ceremony: the whole tree at once, for a test that has failed already."""
-        if self.process is None or self.process.returncode is not None:
-            return
-        for pid in [pid for pid, _ in processes_below(self.pid)] + [self.pid]:
-            os.kill(pid, signal.SIGKILL)
-        self.process.wait(5)
+        running = self.process is not None and self.process.returncode is None
+        tree = [pid for pid, _ in processes_below(self.pid)] + [self.pid] if running else []
+        for pid in {*tree, *self.left_behind()}:
+            with contextlib.suppress(ProcessLookupError):  # it went by itself in the meantime
+                os.kill(pid, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait(5)
+
+
+def _working_directory(process: Path) -> str:
+    try:
+        return str((process / "cwd").readlink()) + "/"
+    except OSError:
+        return ""

@@ -32,6 +32,11 @@ class RedisServer:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         eventually(self._answers, what="a Redis server")
 
+    def kill(self) -> None:
+        """SIGKILL, as the kernel does when memory runs out."""
+        self.process.kill()
+        self.process.wait(5)
+
     def _answers(self) -> bool:
         try:
             with Wire(("127.0.0.1", self.port), timeout_s=1) as wire:

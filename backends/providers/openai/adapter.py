@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from backends.errors import Refused
 from backends.providers.openai.errors import read_error
-from backends.providers.openai.request import render_body, render_headers
+from backends.providers.openai.request import render_body, render_head
 from backends.providers.openai.response import ChatAnswer, read_answer
 from backends.providers.openai.stream import OpenAIStreamRelay
 from backends.types import ChatRequest, Clocks, Target, UpstreamRequest
@@ -15,14 +15,8 @@ class OpenAIAdapter:
 
     def build_request(self, chat: ChatRequest, target: Target, clocks: Clocks) -> UpstreamRequest:
         """The caller's own bytes with the upstream's model name, and usage asked for in streams."""
-        return UpstreamRequest(
-            method="POST",
-            url=f"{target.base_url}/chat/completions",
-            headers=render_headers(target),
-            body=render_body(chat, target.model),
-            stream=chat.stream,
-            connect_timeout_s=clocks.connect_s,
-        )
+        url, headers = render_head(target)
+        return UpstreamRequest("POST", url, headers, render_body(chat, target.model), chat.stream, clocks.connect_s)
 
     def parse_response(self, body: bytes) -> ChatAnswer:
         """A whole answer; its bytes stay as they are."""

@@ -14,8 +14,8 @@ _ASK_FOR_USAGE = b'"stream_options":{"include_usage":true},'
 
 
 @lru_cache(maxsize=4096)
-def render_headers(target: Target) -> Mapping[str, str]:
-    """What every request to this target carries, made once. Compression is refused: answers are relayed as bytes."""
+def render_head(target: Target) -> tuple[str, Mapping[str, str]]:
+    """URL and headers of every request to this target, made once. Compression is refused: answers pass as bytes."""
     headers = {
         "content-type": "application/json",
         "accept": "*/*",
@@ -25,7 +25,7 @@ def render_headers(target: Target) -> Mapping[str, str]:
     }
     if target.api_key:
         headers["authorization"] = f"Bearer {target.api_key}"
-    return MappingProxyType(headers)
+    return f"{target.base_url}/chat/completions", MappingProxyType(headers)
 
 
 def render_body(chat: ChatRequest, model: str) -> bytes:
@@ -38,11 +38,12 @@ def render_body(chat: ChatRequest, model: str) -> bytes:
     ask = chat.stream and not chat.wants_usage
     if not rename and not ask:
         return chat.raw
-    if b"\\u00" in chat.raw or (ask and "stream_options" in chat.body):
+    if (ask and "stream_options" in chat.body) or (not chat.plain and b"\\u00" in chat.raw):
         return _rebuilt(chat, model, ask)
     raw = chat.raw
     if rename:
-        field = _only_model_field(raw)
+        field = _first_field_if_model(raw) if chat.plain else None
+        field = field or _only_model_field(raw)
         if field is None:
             return _rebuilt(chat, model, ask)
         raw = raw[: field.start(1)] + orjson.dumps(model) + raw[field.end(1) :]
@@ -50,6 +51,11 @@ def render_body(chat: ChatRequest, model: str) -> bytes:
         brace = raw.index(b"{") + 1
         raw = raw[:brace] + _ASK_FOR_USAGE + raw[brace:]
     return raw
+
+
+def _first_field_if_model(raw: bytes) -> re.Match[bytes] | None:
+    """Spares a long body the search: what opens it stands at the top level."""
+    return _MODEL_FIELD.match(raw, 1)
 
 
 def _only_model_field(raw: bytes) -> re.Match[bytes] | None:

@@ -1,7 +1,6 @@
 """A whole answer, read for its usage and left as it is."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -10,8 +9,7 @@ from backends.providers.openai.errors import error_in_answer
 from backends.types import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class ChatAnswer:
+class ChatAnswer(NamedTuple):
     """A chat completion: the bytes for the caller, and what they say of usage."""
 
     body: bytes
@@ -45,21 +43,20 @@ def read_usage(usage: Any) -> Usage | None:
     if prompt is None and completion is None:
         return None
     prompt, completion = prompt or 0, completion or 0
+    cached = created = reasoning = 0
     details = usage.get("prompt_tokens_details")
-    cached = (_count(details, "cached_tokens") or 0) if details else 0
-    created = (_count(details, "cache_write_tokens") or 0) if details else 0
+    if details and isinstance(details, dict):
+        cached = _count(details, "cached_tokens") or 0
+        created = _count(details, "cache_write_tokens") or 0
     details = usage.get("completion_tokens_details")
-    reasoning = (_count(details, "reasoning_tokens") or 0) if details else 0
+    if details and isinstance(details, dict):
+        reasoning = _count(details, "reasoning_tokens") or 0
     beside = reasoning > 0 and usage.get("total_tokens") == prompt + completion + reasoning
-    return Usage(
-        input=max(prompt - cached - created, 0),
-        cache_read_input=cached,
-        cache_creation_input=created,
-        output=completion if beside else max(completion - reasoning, 0),
-        reasoning=reasoning,
-    )
+    plain = max(prompt - cached - created, 0)
+    written = completion if beside else max(completion - reasoning, 0)
+    return Usage(plain, cached, created, written, reasoning)
 
 
-def _count(counts: Any, name: str) -> int | None:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    return int(value) if isinstance(value, int | float) and value >= 0 else None
+def _count(counts: dict[str, Any], name: str) -> int | None:
+    value = counts.get(name)
+    return int(value) if isinstance(value, (int, float)) and value >= 0 else None

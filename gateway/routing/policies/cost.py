@@ -4,7 +4,8 @@ Whose price is unknown comes last: it may be anything.
 """
 
 from collections.abc import Callable, Sequence
-from math import log
+from itertools import pairwise
+from math import inf, log
 
 from backends.types import ChatRequest
 from gateway.catalog.deployments import Deployment
@@ -19,15 +20,21 @@ EXPECTED_OUTPUT = 512
 def by_cost(
     deployments: Sequence[Deployment],
 ) -> Callable[[ChatRequest, Callable[[], float]], tuple[Deployment, ...]]:
-    """The order depends on how long the input is: a request fee and a price per token weigh differently."""
-    rows = [_row(deployment) for deployment in deployments]
-    settled = tuple(deployments)
+    """The order may depend on how long the input is: a request fee and a price per token weigh differently.
+
+    It is settled now where each is cheaper than the next one for whatever request.
+    """
+    settled, places = tuple(sorted(deployments, key=_rank)), range(len(deployments))
+    if all(_always_before(_rank(one), _rank(other)) for one, other in pairwise(settled)):
+        return lambda chat, dice: settled  # noqa: ARG005 - the order's signature
+    prices = [_prices(deployment) for deployment in settled]
 
     def order(chat: ChatRequest, dice: Callable[[], float]) -> tuple[Deployment, ...]:
         given, expected = len(chat.raw) // BYTES_PER_TOKEN, expected_output(chat)
+        costs = [per_input * given + per_output * expected + fee for per_input, per_output, fee in prices]
         ranked = [
-            (unknown, per_input * given + per_output * expected + fee, priority, -log(1.0 - dice()) / weight, index)
-            for index, (unknown, per_input, per_output, fee, priority, weight) in enumerate(rows)
+            (cost, deployment.priority, -log(1.0 - dice()) / deployment.weight, index)  # the weight: see shuffle.py
+            for cost, deployment, index in zip(costs, settled, places, strict=True)
         ]
         ranked.sort()
         return tuple([settled[rank[-1]] for rank in ranked])
@@ -35,12 +42,23 @@ def by_cost(
     return order
 
 
-def _row(deployment: Deployment) -> tuple[bool, int, int, int, int, float]:
-    """Whether its price is unknown, the price, and what decides among equals (see shuffle.py for the weight)."""
-    price, rest = deployment.price, (deployment.priority, deployment.weight)
-    if price is None:
-        return True, 0, 0, 0, *rest
-    return False, price.input, price.output, price.request * MILLION, *rest
+def _rank(deployment: Deployment) -> tuple[float, ...]:
+    return (*_prices(deployment), deployment.priority)
+
+
+def _always_before(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Every request has tokens both ways: dearer in one part and cheaper in none is dearer."""
+    *prices, priority = one
+    *others, other_priority = other
+    if prices == others:
+        return priority < other_priority
+    return all(a <= b for a, b in zip(prices, others, strict=True))
+
+
+def _prices(deployment: Deployment) -> tuple[float, float, float]:
+    """Per input token, per output token, per request."""
+    price = deployment.price
+    return (inf, inf, inf) if price is None else (price.input, price.output, price.request * MILLION)
 
 
 def expected_output(chat: ChatRequest) -> int:

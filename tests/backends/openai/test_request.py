@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from backends.providers.openai.request import render_body, render_headers
+from backends.providers.openai.request import render_body, render_head
 from backends.types import ChatRequest, Target
 
 
@@ -56,8 +56,17 @@ def test_only_the_top_level_model_is_renamed_however_it_is_written(raw: bytes) -
 
 def test_headers_carry_the_targets_key_and_refuse_compression() -> None:
     target = Target("p", "openai", "m", "https://h/v1", "h", api_key="secret", headers=(("x-org", "o"),))
-    headers = render_headers(target)
+    _, headers = render_head(target)
     assert headers["authorization"] == "Bearer secret"
     assert headers["accept-encoding"] == "identity"
     assert headers["x-org"] == "o"
     assert "secret" not in repr(target)
+
+
+def test_a_long_plain_body_that_opens_with_the_model_is_renamed_there_alone() -> None:
+    raw = b'{"model":"m","messages":[{"role":"user","content":"\\u0007"}],"metadata":{"model":"m"}}'
+    plain = chat(raw)._replace(plain=True)
+    assert render_body(plain, "up") == raw.replace(b'{"model":"m","messages', b'{"model":"up","messages')
+    nested_first = b'{"metadata":{"model":"m"},"model":"m","messages":[]}'
+    sent = render_body(chat(nested_first)._replace(plain=True), "up")
+    assert orjson.loads(sent) == {**orjson.loads(nested_first), "model": "up"}
