@@ -55,6 +55,9 @@ class Adapter(Protocol):
     def parse_response(self, body: bytes) -> WholeAnswer:
         """A whole answer for the caller. Raises BadAnswer or Refused when it is none."""
 
+    def usage_in(self, tail: bytes) -> Usage | None:
+        """The usage of an answer too long to be held, from its last bytes."""
+
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
         """What an error answer means."""
 

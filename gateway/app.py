@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 from aiohttp import web
@@ -27,12 +27,14 @@ from gateway.auth.key_cache import KeyCache
 from gateway.auth.key_store import KeyStore
 from gateway.channel import WorkerChannel
 from gateway.config import Settings
+from gateway.dialects.base import Dialect
 from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dispatch.attempt import Equipment
+from gateway.http.dataplane.server import DataPlaneServer
 from gateway.http.headers import RequestIds
 from gateway.http.middlewares import Rim
-from gateway.http.protocol import StrictRunner
-from gateway.http.routes import application_routes, operator_routes
+from gateway.http.protocol import StrictRunner, StrictServer
+from gateway.http.routes import PREFIXES, application_routes, operator_routes
 from gateway.http.state import STATE, HttpState, Liveness
 from gateway.log import get, log_style
 from gateway.metering.ledger import Ledger
@@ -81,9 +83,11 @@ async def _live(plan: WorkerPlan, index: int, listener: socket.socket, parent: s
         runner = StrictRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listener).start()
+        plane = DataPlaneServer(app[STATE], _generating(), cast("StrictServer", runner.server))
+        stack.push_async_callback(plane.close)
+        await plane.start(listener)
         channel.send({"is": "ready"})
-        await worker.until_drained(runner, plan.settings.drain_delay, plan.settings.drain_timeout)
+        await worker.until_drained(plane, plan.settings.drain_delay, plan.settings.drain_timeout)
 
 
 def _compose(
@@ -143,6 +147,12 @@ def _application(state: HttpState, services: AdminServices) -> web.Application:
     app[STATE] = state
     app.add_routes(routes)
     return app
+
+
+def _generating() -> dict[str, Dialect]:
+    """The data plane's routes, and what is spoken there."""
+    chat = OpenAIChat()
+    return {f"{prefix}/chat/completions": chat for prefix in PREFIXES}
 
 
 def _adapters() -> dict[str, Adapter]:

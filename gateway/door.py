@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from backends.backend import Flow
 from gateway.auth.principal import Principal
 
 
@@ -43,7 +44,10 @@ class Responder(Protocol):
         """Hand on what was gathered; wait while the caller reads more slowly than we write. Raises ClientLeft."""
 
     def flush(self) -> None:
-        """Hand on what was gathered without waiting: for what a timer has to say."""
+        """Hand on what was gathered without waiting."""
+
+    def attach(self, flow: Flow | None) -> None:
+        """This upstream is paused while the caller reads more slowly than we write; None: no longer."""
 
     async def end(self) -> None:
         """The answer is whole."""

@@ -1,6 +1,7 @@
 """The story of one request on one screen: decode, decide, dispatch; each attempt is settled where it ends."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from gateway.errors import GatewayError, Internal
 from gateway.log import OncePerMinute, get
 from gateway.routing.candidates import decide
 from gateway.routing.table import RoutingTable
+from gateway.wishes import read_wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Pipeline:
         chat = dialect.parse(request.body)
         table = self.table()
         decision = decide(table, chat, request, self.dice, dialect=dialect.name)
+        wishes = read_wishes(request.headers, table.rules.tags)
         for route in decision.failed_conditions:
             if self.rarely.may_say(route):
                 self.log.warning("a route's condition can't be evaluated, which is false", route=route)
@@ -68,12 +71,17 @@ class Pipeline:
             responder=responder,
             admitted_at=time.time(),
             model_label=decision.label,
+            tags={**wishes.tags, **request.principal.tags} if wishes.tags else request.principal.tags,
+            ends_at=math.inf if wishes.patience_s is None else request.started_at + wishes.patience_s,
+            ignored=wishes.ignored,
         )
 
     async def _tell(
         self, error: GatewayError, request: Request, responder: Responder, dialect: Dialect, call: Call | None
     ) -> None:
         if responder.started:
+            if call is None or not call.chat.stream:
+                raise error  # in the middle of a long whole answer nothing can be said: the connection must end
             responder.write(dialect.stream_error(error))
         else:
             responder.start(

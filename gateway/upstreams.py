@@ -6,7 +6,7 @@ from typing import Any
 
 from backends.backend import Backend
 from backends.sandbox import SandboxBackend
-from backends.transport.http import HttpBackend
+from backends.transport.push import PushBackend
 from gateway.routing.providers import ProviderState
 from gateway.routing.table import RoutingTable
 
@@ -19,7 +19,7 @@ class Upstreams(Mapping[str, Backend]):
     """
 
     def __init__(self) -> None:
-        self._shared: Backend = HttpBackend()
+        self._shared: Backend = PushBackend()
         self._own: list[tuple[Any, Backend]] = []
         self._by_provider: dict[str, Backend] = {}
 
@@ -47,7 +47,7 @@ class Upstreams(Mapping[str, Backend]):
             return self._kept(("sandbox", state.name, sandbox), lambda: SandboxBackend(sandbox))
         if state.tls is not None:
             tls = state.tls
-            return self._kept(("tls", tls), lambda: HttpBackend(_tls_context(tls)))
+            return self._kept(("tls", tls), lambda: PushBackend(_tls_context(tls)))
         return self._shared
 
     def _kept(self, settings: Any, make: Callable[[], Backend]) -> Backend:

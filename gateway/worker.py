@@ -5,8 +5,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-from aiohttp import web
-
 from gateway.channel import Message, WorkerChannel
 from gateway.dispatch.attempt import Equipment
 from gateway.http.state import Liveness
@@ -20,13 +18,22 @@ from gateway.upstreams import Upstreams
 REPORT_S = 1.0
 COLLECT_WITHIN_S = 2.0
 POLL_S = 0.05
+LAST_WORDS_S = 1.0
+"""For telling callers that their answer is cut."""
 
 
-class Measured(Protocol):
-    """What is read of the rooms below whenever the metrics are."""
+class Draining(Protocol):
+    """What accepts connections."""
 
-    def observe(self, metrics: Metrics) -> None:
-        """Set the gauges."""
+    def stop_accepting(self) -> None:
+        """No new connections."""
+
+    def drain(self) -> None:
+        """Close what is idle, and each other connection with the answer under way."""
+
+    @property
+    def in_flight(self) -> int:
+        """Connections on which something is still to be read, answered or delivered."""
 
 
 class Worker:
@@ -90,27 +97,25 @@ class Worker:
             self._metrics.loop_lag.set((), max(loop.time() - due, 0.0))
             self._channel.send({"is": "counts", "counts": self._counts()})
 
-    async def until_drained(self, runner: web.AppRunner, delay_s: float, timeout_s: float) -> None:
+    async def until_drained(self, plane: Draining, delay_s: float, timeout_s: float) -> None:
         """Wait for the word to drain, then let what runs finish within its time."""
         await self._drain.wait()
         self._liveness.draining = True
         await asyncio.sleep(delay_s)
-        for site in list(runner.sites):
-            await site.stop()
-        if runner.server is not None:
-            runner.server.pre_shutdown()
-        if not await self._idle_within(timeout_s):
+        plane.stop_accepting()
+        plane.drain()
+        if not await self._idle_within(plane, timeout_s):
             get("worker").warning("ending what outlasts the drain", requests=self._liveness.in_flight)
             for watch in list(self._equipment.under_way):
                 watch.expire("shutdown")
-            await self._idle_within(1.0)
+            await self._idle_within(plane, LAST_WORDS_S)
         self._channel.send({"is": "counts", "counts": self._counts()})
 
-    async def _idle_within(self, seconds: float) -> bool:
-        """Whether all requests ended in time."""
+    async def _idle_within(self, plane: Draining, seconds: float) -> bool:
+        """Whether all requests ended in time, and their answers were taken."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while self._liveness.in_flight:
+        while self._liveness.in_flight or plane.in_flight:
             if loop.time() >= until:
                 return False
             await asyncio.sleep(POLL_S)

@@ -92,7 +92,7 @@ class Attempt:
             raise
         record = self._settle(opened, self._complete(body, usage))
         # The last bytes, now that the ledger has the line: a stream's terminator, or the whole unary answer.
-        if not call.chat.stream:
+        if not call.responder.started:
             head.begin_whole(record.cost_nano)
         call.responder.write(body)
         await call.responder.end()
@@ -106,8 +106,8 @@ class Attempt:
             sink,
             clocks,
             stream=call.chat.stream,
-            total_at=call.request.started_at + clocks.total_s,
-            stream_total_at=call.request.started_at + clocks.stream_total_s,
+            total_at=min(call.request.started_at + clocks.total_s, call.ends_at),
+            stream_total_at=min(call.request.started_at + clocks.stream_total_s, call.ends_at),
         )
         self._with.under_way.add(watch)
         self._with.metrics.in_flight.add(of, 1)
@@ -120,12 +120,15 @@ class Attempt:
         finally:
             self._with.metrics.in_flight.add(of, -1)
             self._with.under_way.discard(watch)
+            call.responder.attach(None)
             call.upstream_s += self._with.clock() - self._sent_at
 
     def _read(self, adapter: Adapter, sink: AnswerSink) -> tuple[bytes, Usage | None]:
         last = sink.finish()
         if sink.relay is not None:
             return last, sink.relay.usage
+        if sink.committed:
+            return last, adapter.usage_in(sink.tail)
         answer = adapter.parse_response(last)
         return answer.body, answer.usage
 
@@ -140,7 +143,7 @@ class Attempt:
             who.key_id,
             who.name,
             who.team,
-            who.tags,
+            call.tags,
             call.dialect.name,
             call.decision.model,
             target.provider,

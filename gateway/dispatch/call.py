@@ -1,5 +1,6 @@
 """One caller's request, decided and ready to be carried out; and what its attempts came to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backends.types import ChatRequest
@@ -31,6 +32,12 @@ class Call:
     """Epoch seconds: the period that this request belongs to."""
     model_label: str
     """The configured name of the model, for metrics; `other` where the caller chose it."""
+    tags: Mapping[str, str]
+    """The key's, and of the caller's those that the routing file declares."""
+    ends_at: float
+    """Monotonic seconds: the caller's own patience; infinite where it named none."""
+    ignored: tuple[str, ...] = ()
+    """Wishes that could not be honoured, by name."""
     tried: list[Tried] = field(default_factory=list)
     last: UsageRecord | None = None
     """The latest attempt's record."""

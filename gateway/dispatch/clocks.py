@@ -33,9 +33,9 @@ class Progress(Protocol):
 
 
 class Watch:
-    """`with Watch(...)`, inside a task: raises TimedOut naming the clock that ran out; a caller's cancellation passes through.
+    """`with Watch(...)`: raises TimedOut naming the clock that ran out; a caller's cancellation passes through.
 
-    Like asyncio.timeout, with several clocks of which the next due one counts.
+    Inside a task only. Like asyncio.timeout, with several clocks of which the next due one counts.
     """
 
     def __init__(

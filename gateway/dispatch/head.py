@@ -33,6 +33,10 @@ class AnswerHead:
             headers["x-headrace-cost-usd"] = f"{cost_nano // _NANO}.{cost_nano % _NANO:09d}"
         call.responder.start(200, headers)
 
+    def begin_long(self) -> None:
+        """Head of a unary answer that is too long to be held: it leaves before its cost is known."""
+        self._call.responder.start(200, self._headers("application/json", self._sent_at))
+
     def begin_stream(self, first_content_at: float | None) -> None:
         """Head of a streamed answer, once: with the first content, or with the first comment while it is awaited."""
         call = self._call
@@ -48,7 +52,7 @@ class AnswerHead:
         """`until`: when the gateway's own work for this answer is taken to be done."""
         call = self._call
         own_ms = (until - call.request.started_at - call.upstream_s) * 1000
-        return {
+        headers = {
             "content-type": kind,
             "x-request-id": call.request.id,
             "request-id": call.request.id,
@@ -57,3 +61,6 @@ class AnswerHead:
             "x-headrace-rules": call.decision.rules_hash,
             "x-headrace-overhead-ms": f"{own_ms:.2f}" if own_ms > 0.0 else "0.00",
         }
+        if call.ignored:
+            headers["x-headrace-ignored"] = ", ".join(call.ignored)
+        return headers

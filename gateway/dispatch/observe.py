@@ -18,20 +18,10 @@ def observe(metrics: Metrics, label: str, record: UsageRecord) -> None:
         generated = record.usage.output + record.usage.reasoning
         if ending.state is EndState.COMPLETE and generated > 1:
             metrics.per_token_seconds.observe(of, (ending.duration_s - ending.ttft_s) / (generated - 1))
-    for kind, count in _classes(record.usage):
+    for kind, count in zip(Usage._fields, record.usage, strict=False):
         if count:
             metrics.tokens.add((*of, kind), count)
     if record.cost_nano is None:
         metrics.unpriced.add()
     elif record.cost_nano:
         metrics.cost_usd.add((*of, start.team or "", str(record.source)), record.cost_nano / _NANO)
-
-
-def _classes(usage: Usage) -> tuple[tuple[str, int], ...]:
-    return (
-        ("input", usage.input),
-        ("cache_read_input", usage.cache_read_input),
-        ("cache_creation_input", usage.cache_creation_input),
-        ("output", usage.output),
-        ("reasoning", usage.reasoning),
-    )

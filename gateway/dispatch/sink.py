@@ -12,10 +12,12 @@ from gateway.metering.journal import OpenAttempt
 
 LONGEST_ANSWER = 32 << 20
 LONGEST_ERROR = 64 << 10
+LONGEST_TAIL = 16 << 10
 
 
 class AnswerSink:
-    """Implements backends.backend.Sink and gateway.dispatch.clocks.Progress for one attempt."""
+    """Implements backends.backend.Sink and gateway.dispatch.clocks.Progress for one attempt; and Flow, towards the
+    caller's side, so that a slow caller is felt by the clocks as well as by the upstream."""
 
     __slots__ = (
         "_adapter",
@@ -26,6 +28,7 @@ class AnswerSink:
         "_head",
         "_headers",
         "_listening",
+        "_long",
         "_opened",
         "_passed",
         "_relay",
@@ -66,6 +69,7 @@ class AnswerSink:
         self._size = 0
         self._passed = False
         self._flow: Flow | None = None
+        self._long = False
         self.started = False
         self.draining = False
         self.last_data = self.last_write = loop.time()
@@ -74,7 +78,7 @@ class AnswerSink:
     @property
     def committed(self) -> bool:
         """The caller has seen content of this attempt: nobody else can answer any more."""
-        return self._listening is not None and self._listening.committed and self._passed
+        return self._long or (self._listening is not None and self._listening.committed and self._passed)
 
     @property
     def done(self) -> bool:
@@ -86,9 +90,28 @@ class AnswerSink:
         """The stream's relay, when the upstream answered with a stream."""
         return self._listening
 
+    @property
+    def tail(self) -> bytes:
+        """The end of a long answer that was passed on and not kept."""
+        return b"".join(self._body)
+
     def on_flow(self, flow: Flow) -> None:
-        """The upstream's tap, from backends that push."""
+        """The upstream's tap, from backends that push: what is passed on is then handed on at once."""
         self._flow = flow
+        self._responder.attach(self)
+
+    def pause(self) -> None:
+        """The caller reads more slowly than we write: the upstream waits, and the silence is not its own."""
+        self.draining = True
+        if self._flow is not None:
+            self._flow.pause()
+
+    def resume(self) -> None:
+        """The caller has caught up."""
+        self.draining = False
+        self.last_data = self._time()
+        if self._flow is not None:
+            self._flow.resume()
 
     def on_head(self, status: int, headers: Mapping[str, str]) -> None:
         """An answer has begun; only a 200's body is a stream."""
@@ -118,12 +141,14 @@ class AnswerSink:
             self._opened.progress(relay.content_events)
             self._responder.write(passed)
             self.last_write = self.last_data
+            if self._flow is not None:
+                self._responder.flush()
         if relay.error is not None:
             raise relay.error
 
     async def drain(self) -> None:
         """Hand on, and wait for a slow caller: the time that takes is not the upstream's."""
-        if not self._passed:
+        if not self._passed and not self._long:
             return
         self.draining = True
         await self._responder.drain()
@@ -143,15 +168,32 @@ class AnswerSink:
             last = self._listening.close()
             self._head.begin_stream(self.first_content_at)
             return last
+        if self._long:
+            return b""
         body = b"".join(self._body)
         if self._status != 200:
             raise self._adapter.parse_error(self._status, self._headers, body)
         return body
 
     def _keep(self, data: bytes) -> None:
+        """Hold a whole answer: that is how its cost can stand in a header, and a cut one still be had elsewhere."""
         self._size += len(data)
-        if self._status != 200 and self._size > LONGEST_ERROR:
+        if self._status != 200:
+            if self._size <= LONGEST_ERROR:
+                self._body.append(data)
             return
-        if self._size > LONGEST_ANSWER:
-            raise BadAnswer(f"an answer of more than {LONGEST_ANSWER} bytes")
         self._body.append(data)
+        if self._size > LONGEST_ANSWER:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Too long to be held. What is known of its usage stands at its end."""
+        held, newest = self._body, self._body[-1]
+        if not self._long:
+            self._long = True
+            self._head.begin_long()
+            newest = b"".join(held)
+        self._responder.write(newest)
+        if self._flow is not None:
+            self._responder.flush()
+        self._body = [b"".join(held[-2:])[-LONGEST_TAIL:]]

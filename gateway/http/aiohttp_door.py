@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from backends.backend import Flow
 from gateway.door import ClientLeft
 
 
@@ -20,7 +21,8 @@ class AiohttpResponder:
         self._gathered: list[bytes] = []
         self._stream: web.StreamResponse | None = None
         self._whole: web.Response | None = None
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._flushing: asyncio.Task[None] | None = None
+        self._flow: Flow | None = None
 
     @property
     def response(self) -> web.StreamResponse:
@@ -41,6 +43,48 @@ class AiohttpResponder:
 
     async def drain(self) -> None:
         """Write what was gathered; aiohttp waits while the caller's socket is full."""
+        while self._flushing is not None:
+            await asyncio.wait([self._flushing])
+        await self._write_gathered()
+
+    def flush(self) -> None:
+        """Write what was gathered in a task: aiohttp has no other way. While that waits for the caller, so does the
+        upstream."""
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._flushed())
+            self._flushing.add_done_callback(self._has_flushed)
+        elif self._flow is not None:
+            self._flow.pause()
+
+    def attach(self, flow: Flow | None) -> None:
+        """The upstream to pause while a flush waits."""
+        self._flow = flow
+
+    async def end(self) -> None:
+        """The answer is whole."""
+        if self._stream is None and self._flushing is None:
+            self._whole = web.Response(status=self._status, headers=self._headers, body=b"".join(self._gathered))
+            return
+        await self.drain()
+        assert self._stream is not None
+        try:
+            await self._stream.write_eof()
+        except ConnectionError as error:
+            raise ClientLeft from error
+
+    async def _flushed(self) -> None:
+        try:
+            while self._gathered:
+                await self._write_gathered()
+        except ClientLeft:
+            self._gathered.clear()  # the request's own task learns of it by its cancellation
+
+    def _has_flushed(self, _: asyncio.Task[None]) -> None:
+        self._flushing = None
+        if self._flow is not None:
+            self._flow.resume()
+
+    async def _write_gathered(self) -> None:
         if not self._gathered:
             return
         data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
@@ -52,26 +96,3 @@ class AiohttpResponder:
             await self._stream.write(data)
         except ConnectionError as error:
             raise ClientLeft from error
-
-    def flush(self) -> None:
-        """Write what was gathered, without waiting for it."""
-        task = asyncio.get_running_loop().create_task(self._flushed())
-        self._flushes.add(task)
-        task.add_done_callback(self._flushes.discard)
-
-    async def end(self) -> None:
-        """The answer is whole."""
-        if self._stream is None:
-            self._whole = web.Response(status=self._status, headers=self._headers, body=b"".join(self._gathered))
-            return
-        await self.drain()
-        try:
-            await self._stream.write_eof()
-        except ConnectionError as error:
-            raise ClientLeft from error
-
-    async def _flushed(self) -> None:
-        try:
-            await self.drain()
-        except ClientLeft:
-            return  # the request's own task learns of it by its cancellation

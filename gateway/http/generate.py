@@ -33,6 +33,8 @@ class Generate:
         try:
             await state.pipeline.run(await self._read(request, state, request_id), responder, self._dialect)
         except GatewayError as error:
+            if responder.started:  # a long answer broke in its middle: that can only be told by ending the connection
+                raise asyncio.CancelledError from error
             return self._refuse(error, state, request_id)
         except ClientLeft as error:
             raise asyncio.CancelledError from error

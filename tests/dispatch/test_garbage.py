@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from backends.backend import Sink
+from backends.backend import Flow, Sink
 from backends.providers.openai import OpenAIAdapter
 from backends.types import UpstreamRequest
 from gateway.access_log import quiet
@@ -60,6 +60,9 @@ class Caller:
         pass
 
     def flush(self) -> None:
+        pass
+
+    def attach(self, flow: Flow | None) -> None:
         pass
 
     async def drain(self) -> None:

@@ -76,3 +76,15 @@ def test_a_callers_tags_stand_in_the_ledger(app: Caller, gateway: Gateway, model
     answer = app.chat(model, headers={"x-headrace-tags": "feature=summary,env=prod"})
     found = entry(gateway, answer.headers["x-request-id"])
     assert found["tags"] == {"feature": "summary", "env": "prod"}
+
+
+def test_tags_that_the_file_does_not_declare_are_named_as_ignored(app: Caller, gateway: Gateway, model: str) -> None:
+    answer = app.chat(model, headers={"x-headrace-tags": "feature=poetry,colour=red,env=prod"})
+    assert answer.headers["x-headrace-ignored"] == "x-headrace-tags"
+    assert entry(gateway, answer.headers["x-request-id"])["tags"] == {"env": "prod"}
+
+
+@pytest.mark.parametrize("time", ["soon", "20", "-1s", "0s"])
+def test_a_time_that_is_none_is_refused_by_name(app: Caller, model: str, time: str) -> None:
+    answer = app.chat(model, headers={"x-headrace-timeout": time})
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (400, "invalid_request", "x-headrace-timeout")

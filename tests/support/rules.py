@@ -35,6 +35,7 @@ def document(upstream_port: int, *, dead_port: int, hole_port: int, **changes: A
     beta = target("beta", price=BETA_PRICE, priority=2)
     return {
         "version": 1,
+        "tags": {"feature": ["summary", "search"], "env": ["prod", "test"]},
         "providers": {
             "alpha": provider(f"{base}/alpha/v1"),
             "beta": provider(f"{base}/beta/v1"),

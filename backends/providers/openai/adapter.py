@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from backends.errors import Refused
 from backends.providers.openai.errors import read_error
 from backends.providers.openai.request import render_body, render_head
-from backends.providers.openai.response import ChatAnswer, read_answer
+from backends.providers.openai.response import ChatAnswer, find_usage, read_answer
 from backends.providers.openai.stream import OpenAIStreamRelay
-from backends.types import ChatRequest, Clocks, Target, UpstreamRequest
+from backends.types import ChatRequest, Clocks, Target, UpstreamRequest, Usage
 
 
 class OpenAIAdapter:
@@ -21,6 +21,10 @@ class OpenAIAdapter:
     def parse_response(self, body: bytes) -> ChatAnswer:
         """A whole answer; its bytes stay as they are."""
         return read_answer(body)
+
+    def usage_in(self, tail: bytes) -> Usage | None:
+        """The usage object, which OpenAI and its like put at the end."""
+        return find_usage(tail)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
         """An error answer, classified by whose fault it is."""

@@ -85,6 +85,8 @@ def _text(error: Mapping[str, Any], name: str) -> str | None:
 
 
 def _fault(status: int, code: str | None, kind: str | None, message: str) -> Fault:
+    if status < 400:  # a redirect, say: never followed, and no fault of the caller's
+        return Fault.CAPACITY
     if status in (401, 403):
         return Fault.CREDENTIAL
     if status == 402 or code == "insufficient_quota" or kind == "insufficient_quota":

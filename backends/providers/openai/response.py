@@ -1,5 +1,6 @@
 """A whole answer, read for its usage and left as it is."""
 
+import json
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,6 +30,19 @@ def read_answer(body: bytes) -> ChatAnswer:
     if not answer.get("choices"):
         raise BadAnswer("a success status, but no choices in the answer")
     return ChatAnswer(body, read_usage(answer.get("usage")))
+
+
+def find_usage(tail: bytes) -> Usage | None:
+    """The last usage object in the end of an answer."""
+    at = tail.rfind(b'"usage"')
+    brace = tail.find(b"{", at) if at >= 0 else -1
+    if brace < 0:
+        return None
+    try:
+        usage, _ = json.JSONDecoder().raw_decode(tail[brace:].decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return read_usage(usage)
 
 
 def read_usage(usage: Any) -> Usage | None:
