@@ -83,7 +83,8 @@ class RequestReader:
             return False
         try:
             self._parser.feed_data(data)
-            if self.complete and self._begun == 1:
+            # Nor one in chunks: it may have trailers, which would stand among the headers.
+            if self.complete and self._begun == 1 and b"transfer-encoding" not in self._fields:
                 self._open(data)
                 return True
         except (HttpParserError, HttpParserUpgrade, GatewayError):

@@ -63,8 +63,9 @@ class DataPlaneServer:
             self._server = None
 
     def drain(self) -> None:
-        """Close what is idle now, and each other connection with the answer under way."""
+        """Close what is idle now, and each other connection with the answer under way; aiohttp's as well."""
         self._plane.closing = True
+        self._control.pre_shutdown()
         for connection in tuple(self._plane.connections):
             connection.close_when_idle()
 
