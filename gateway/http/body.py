@@ -29,27 +29,12 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
 
     Raises TooLarge, TooSlow, Unsupported, or InvalidRequest for a coding that its bytes do not keep to.
     """
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("identity", "gzip", "zstd"):
-        raise Unsupported(
-            "This content-encoding is not supported; send identity, gzip or zstd.", code="unsupported_content_encoding"
-        )
+    coding = content_coding(request.headers.get("content-encoding"))
     if request.content_length is not None and request.content_length > limit:
         raise too_large(limit)
     if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    raw = await _read(request, limit)
-    return raw if coding == "identity" else _decoded(raw, coding, limit)
-
-
-def check_json(request: web.BaseRequest) -> None:
-    """Refuse a body that says it is something else than JSON."""
-    kind = request.headers.get("content-type")
-    if kind is None:
-        return
-    media = kind.partition(";")[0].strip().lower()
-    if media != "application/json" and not media.endswith("+json"):
-        raise Unsupported("Send the body as 'content-type: application/json'.")
+    return decode_body(await _read(request, limit), coding, limit)
 
 
 def check_media_type(kind: str | None) -> None:

@@ -11,8 +11,8 @@ from gateway.dialects.base import Dialect
 from gateway.door import ClientLeft, Request
 from gateway.errors import GatewayError, Unauthorized
 from gateway.http.aiohttp_door import AiohttpResponder
-from gateway.http.body import check_json, read_body
-from gateway.http.headers import cors, key_of
+from gateway.http.body import check_media_type, read_body
+from gateway.http.headers import cors_for, key_of
 from gateway.http.protocol import error_response
 from gateway.http.state import REQUEST_ID, STATE, HttpState
 
@@ -28,7 +28,7 @@ class Generate:
         state = request.app[STATE]
         state.liveness.in_flight += 1
         request_id = request[REQUEST_ID]
-        always = cors(request, state.cors_origins)
+        always = cors_for(request.headers.get("origin"), state.cors_origins)
         responder = AiohttpResponder(request, always)
         try:
             await state.pipeline.run(await self._read(request, state, request_id), responder, self._dialect)
@@ -47,7 +47,7 @@ class Generate:
     async def _read(self, request: web.Request, state: HttpState, request_id: str) -> Request:
         started_at = time.monotonic()
         principal = await authenticate(request, state)
-        check_json(request)
+        check_media_type(request.headers.get("content-type"))
         body = await read_body(request, state.body_limit)
         return Request(
             id=request_id,

@@ -23,10 +23,7 @@ class RequestIds:
 
     def of(self, request: web.BaseRequest) -> str:
         """The caller's `x-request-id` where it is plain text of at most 128 characters, else a new one."""
-        given = request.headers.get("x-request-id")
-        if given is not None and _GOOD_ID.fullmatch(given):
-            return given
-        return f"{self._prefix}{next(self._count):x}"
+        return self.keep(request.headers.get("x-request-id"))
 
     def keep(self, given: str | None) -> str:
         """The id that the caller gave where it is good, else a new one."""
@@ -44,20 +41,11 @@ def key_of(request: web.BaseRequest) -> str | None:
     return presented_key(authorization[0] if authorization else None, headers.get("x-api-key"))
 
 
-def cors(request: web.BaseRequest, origins: tuple[str, ...]) -> Mapping[str, str]:
-    """Headers that let a browser of an allowed origin read the answer (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
-    origin = request.headers.get("origin")
-    if origin is None or not origins or (origin not in origins and "*" not in origins):
-        return {}
-    return {
-        "access-control-allow-origin": origin,
-        "vary": "origin",
-        "access-control-expose-headers": "x-request-id, x-headrace-target, x-headrace-attempts, x-headrace-cost-usd",
-    }
-
-
 def cors_for(origin: str | None, origins: tuple[str, ...]) -> Mapping[str, str]:
-    """Headers that let a browser that comes from `origin` read the answer."""
+    """Headers that let a browser that comes from an allowed `origin` read the answer.
+
+    https://fetch.spec.whatwg.org/#http-cors-protocol
+    """
     if origin is None or not origins or (origin not in origins and "*" not in origins):
         return {}
     return {
@@ -69,7 +57,7 @@ def cors_for(origin: str | None, origins: tuple[str, ...]) -> Mapping[str, str]:
 
 def preflight(request: web.BaseRequest, origins: tuple[str, ...]) -> web.Response:
     """The answer to a browser that asks whether it may: yes only for an allowed origin."""
-    allowed = dict(cors(request, origins))
+    allowed = dict(cors_for(request.headers.get("origin"), origins))
     if allowed:
         allowed |= {
             "access-control-allow-methods": "GET, POST, OPTIONS",

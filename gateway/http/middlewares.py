@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.errors import GatewayError, Internal, MethodNotAllowed, NotFound
-from gateway.http.headers import RequestIds, cors, preflight
+from gateway.http.headers import RequestIds, cors_for, preflight
 from gateway.http.protocol import error_response
 from gateway.http.state import REQUEST_ID, STATE
 from gateway.log import get
@@ -44,7 +44,7 @@ class Rim:
         if not response.prepared:
             response.headers.setdefault("x-request-id", request_id)
             response.headers.setdefault("server", "headrace")
-            response.headers.update(cors(request, origins))
+            response.headers.update(cors_for(request.headers.get("origin"), origins))
         return response
 
     def _unknown_route(self, request: web.Request) -> NotFound:

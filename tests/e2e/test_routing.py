@@ -87,4 +87,8 @@ def test_tags_that_the_file_does_not_declare_are_named_as_ignored(app: Caller, g
 @pytest.mark.parametrize("time", ["soon", "20", "-1s", "0s"])
 def test_a_time_that_is_none_is_refused_by_name(app: Caller, model: str, time: str) -> None:
     answer = app.chat(model, headers={"x-headrace-timeout": time})
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (400, "invalid_request", "x-headrace-timeout")
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (
+        400,
+        "invalid_request",
+        "x-headrace-timeout",
+    )
