@@ -22,13 +22,20 @@ class DidNotStart(Exception):
 class Cores:
     """Who runs where: what is measured has a core of its own, the mock and the load share another."""
 
-    measured: int
-    rig: int
+    measured: frozenset[int]
+    rig: frozenset[int]
 
     @classmethod
     def choose(cls) -> "Cores":
         available = sorted(os.sched_getaffinity(0))
-        return cls(measured=available[0], rig=available[-1])
+        return cls(measured=frozenset({available[0]}), rig=frozenset({available[-1]}))
+
+    @classmethod
+    def shared(cls) -> "Cores":
+        """Two workers on two cores leave none for the rig: everybody may run on both."""
+        available = sorted(os.sched_getaffinity(0))
+        both = frozenset({available[0], available[-1]})
+        return cls(measured=both, rig=both)
 
 
 class Child:
@@ -41,8 +48,10 @@ class Child:
         self.started_at = time.monotonic()
 
     @classmethod
-    def start(cls, command: Sequence[str], *, core: int, log: Path, env: Mapping[str, str], cwd: Path) -> "Child":
-        with log.open("wb") as output, pinned(core):
+    def start(
+        cls, command: Sequence[str], *, cores: frozenset[int], log: Path, env: Mapping[str, str], cwd: Path
+    ) -> "Child":
+        with log.open("wb") as output, pinned(cores):
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -77,10 +86,10 @@ class Child:
 
 
 @contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """What is started within runs on this core alone: a child inherits the affinity of who starts it."""
+def pinned(cores: frozenset[int]) -> Iterator[None]:
+    """What is started within runs on these cores alone: a child inherits the affinity of who starts it."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

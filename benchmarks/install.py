@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,12 @@ def venv(name: str, lock: Path, packages: str) -> Path:
     _run([str(python), "-m", "pip", "install", *options, "-r", str(lock)])
     _mark(folder, lock)
     return python
+
+
+def version(python: Path, distribution: str) -> str:
+    """The version of one package of a virtual environment made by `venv`."""
+    site = next(python.parent.parent.glob("lib/python*/site-packages"))
+    return next(iter(metadata.distributions(name=distribution, path=[str(site)]))).version
 
 
 def npm_folder(name: str, source: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 from importlib import metadata
 from pathlib import Path
 
@@ -17,8 +18,9 @@ def describe(cores: Cores) -> dict[str, str | int | float]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
-        "core_of_the_measured": cores.measured,
-        "core_of_mock_and_load": cores.rig,
+        "cores_of_the_measured": ",".join(map(str, sorted(cores.measured))),
+        "cores_of_mock_and_load": ",".join(map(str, sorted(cores.rig))),
+        "open_files_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         "load_average_at_start": round(os.getloadavg()[0], 2),
     }
 

@@ -1,7 +1,8 @@
 """The mock upstream: OpenAI's chat route, whole and streamed, as cheap as Python can serve it, with an exact count.
 
 Run as `python -m benchmarks.mock PORT`. It speaks just enough HTTP/1.1 for gateways (requests with a content length,
-kept alive). `GET /stats` tells what was served. It trusts its callers: loopback only, and never a part of the product.
+kept alive). `GET /stats` tells what was served; any other GET is a router asking whether its worker is well. It trusts
+its callers: loopback only, and never a part of the product.
 """
 
 import asyncio
@@ -67,15 +68,17 @@ class Upstream(asyncio.Protocol):
 
     def _answer(self, whole: bytes, head_end: int) -> None:
         if whole.startswith(b"GET /stats"):
-            self._answer_stats()
+            self._answer_json(asdict(self._served))
+        elif whole.startswith(b"GET "):
+            self._answer_json({})
         elif b'"stream":true' in whole or b'"stream": true' in whole:
             self._stream = Stream(self, self._served, whole[head_end + 4 :])
         else:
             self._served.unary += 1
             self.transport.write(_UNARY)
 
-    def _answer_stats(self) -> None:
-        body = json.dumps(asdict(self._served)).encode()
+    def _answer_json(self, value: dict[str, int]) -> None:
+        body = json.dumps(value).encode()
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
     def stream_ended(self) -> None:
@@ -90,7 +93,8 @@ class Stream:
         self.paused = False
         self._connection = connection
         self._served = served
-        self._total: int = request["max_tokens"]
+        # Some gateways put the newer name in the older one's place.
+        self._total: int = request.get("max_tokens") or request["max_completion_tokens"]
         self._interval_s: float = 1 / request["seed"] if request.get("seed") else 0.0
         self._wants_usage = bool((request.get("stream_options") or {}).get("include_usage"))
         self._sent = 0

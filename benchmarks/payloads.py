@@ -17,18 +17,18 @@ _TEXT = (
 )
 
 
-def request_body(size: int) -> bytes:
+def request_body(size: int, model: str = MODEL) -> bytes:
     """A chat request of about `size` bytes that wants one whole answer."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": ""}], "max_tokens": 64, "temperature": 0.7}
+    body = {"model": model, "messages": [{"role": "user", "content": ""}], "max_tokens": 64, "temperature": 0.7}
     filler = (_TEXT + " ") * (size // len(_TEXT) + 1)
     body["messages"] = [{"role": "user", "content": filler[: max(1, size - len(json.dumps(body)))]}]
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def stream_body(chunks: int, pace_per_s: int) -> bytes:
+def stream_body(chunks: int, pace_per_s: int, model: str = MODEL) -> bytes:
     """A chat request for `chunks` chunks. Its pace travels as `seed`, which every gateway passes on; 0 is "at once"."""
     messages = [{"role": "user", "content": _TEXT}]
-    body = {"model": MODEL, "messages": messages, "stream": True, "max_tokens": chunks, "seed": pace_per_s}
+    body = {"model": model, "messages": messages, "stream": True, "max_tokens": chunks, "seed": pace_per_s}
     return json.dumps(body, separators=(",", ":")).encode()
 
 

@@ -181,8 +181,10 @@ class Bench:
         ending = Ending(EndState.COMPLETE, 200, final=True, usage=usage, duration_s=0.01)
         record = self.journal.sent(_start(chosen.price)).done(ending)
 
+        tally = self.metrics.tally(("openai_chat", "bench", "mock", False, ""))
+
         def watch() -> None:
-            with Watch(self.loop, _Quiet(), chosen.clocks, stream=False, total_at=1e9, stream_total_at=1e9):
+            with Watch(self.equipment.alarms, _Quiet(), chosen.clocks, stream=False, total_at=1e9, stream_total_at=1e9):
                 pass
 
         self.alone("parse 500 B", lambda: self.dialect.parse(request.body))
@@ -193,7 +195,7 @@ class Bench:
         self.alone("journal: sent and done", lambda: self.journal.sent(_start(chosen.price)).done(ending))
         self.alone("clocks", watch)
         self.alone("parse_response", lambda: self.adapter.parse_response(ANSWER))
-        self.alone("metrics of an attempt", lambda: observe(self.metrics, "bench", record))
+        self.alone("metrics of an attempt", lambda: observe(self.metrics, tally, "bench", record))
         self.alone("relay, one chunk", _flowing_relay())
 
     def whole(self) -> None:

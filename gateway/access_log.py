@@ -15,18 +15,19 @@ class AccessLog:
     def __init__(self, loop: asyncio.AbstractEventLoop, stream: BinaryIO) -> None:
         self._loop = loop
         self._stream = stream
-        self._lines: list[bytes] = []
+        self._gathered: list[Mapping[str, Any]] = []
 
     def __call__(self, fields: Mapping[str, Any]) -> None:
-        """Note one request."""
-        line = {"time": datetime.now(UTC), "level": "info", "event": "request", **fields}
-        if not self._lines:
+        """Note one request; there is at least one field."""
+        if not self._gathered:
             self._loop.call_soon(self.flush)
-        self._lines.append(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+        self._gathered.append(fields)
 
     def flush(self) -> None:
-        """Write what was gathered."""
-        lines, self._lines = self._lines, []
+        """Write what was gathered: one time for all, and many lines are made faster in a row than each on its own."""
+        gathered, self._gathered = self._gathered, []
+        opening = orjson.dumps({"time": datetime.now(UTC), "level": "info", "event": "request"})[:-1]
+        lines = [b"%b,%b\n" % (opening, orjson.dumps(fields, default=str)[1:]) for fields in gathered]
         self._stream.write(b"".join(lines))
         self._stream.flush()
 

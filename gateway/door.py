@@ -1,15 +1,13 @@
 """The door: all that the pipeline sees of HTTP, whichever plane stands behind it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from backends.backend import Flow
 from gateway.auth.principal import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One caller's request, its body read whole and decoded of content coding."""
 
     id: str
@@ -23,6 +21,9 @@ class Request:
     """The provider that the route pins (`/providers/{name}/v1/...`)."""
     started_at: float
     """Monotonic seconds."""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.id} {self.method} {self.path}>"  # headers hold a key, the body what was asked
 
 
 class ClientLeft(Exception):

@@ -1,22 +1,27 @@
 """Every Prometheus instrument with its labels. Plain integers and floats: a worker counts, nobody locks.
 
+What each request raises stands in a `Tally`, found by one look-up and put into the instruments when somebody looks.
 A `snapshot` is what a worker hands to its parent; `merge` adds snapshots up, so that one scrape answers for all
 workers, the dead ones included; `families` turns the sum into what prometheus-client renders. Label values come
 only from configured names; whatever a caller could choose is `other`.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 Labels = tuple[str, ...]
+Place = tuple[str, str, str, bool, str]
+"""Dialect, model, provider, whether it is a stream, team: what requests are told apart by, but for how they ended."""
 Snapshot = dict[str, list[list[Any]]]
 
 _REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _FIRST_TOKEN_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60, 120)
 _PER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 1, 2.5)
+_NANO = 1_000_000_000
 _OVERHEAD_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
 
 
@@ -59,11 +64,16 @@ class Histogram:
 
     def observe(self, labels: Labels, value: float) -> None:
         """Count one observation."""
+        row = self.row(labels)
+        row[bisect_left(self.buckets, value)] += 1
+        row[-1] += value
+
+    def row(self, labels: Labels) -> list[float]:
+        """One label set's numbers, for somebody who adds to them often."""
         row = self.values.get(labels)
         if row is None:
             row = self.values[labels] = [0.0] * (len(self.buckets) + 2)
-        row[bisect_left(self.buckets, value)] += 1
-        row[-1] += value
+        return row
 
 
 Instrument = Counter | Gauge | Histogram
@@ -79,6 +89,78 @@ def _g(name: str, text: str, *labels: str, how: str = "sum") -> Gauge:
 
 def _h(name: str, text: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
     return Histogram(f"headrace_{name}", text, labels, buckets)
+
+
+class Tally:
+    """What the requests of one place add up to, as plain attributes. Not yet in the instruments: `pour` moves it there.
+
+    Seconds go straight into the histograms' rows, which are looked up once.
+    """
+
+    __slots__ = (
+        "_overhead",
+        "_place",
+        "_request",
+        "_shown_in_flight",
+        "_upstream",
+        "attempts",
+        "cost_nano",
+        "in_flight",
+        "requests",
+        "tokens",
+        "unpriced",
+    )
+
+    def __init__(self, metrics: "Metrics", place: Place) -> None:
+        dialect, model, provider, stream, _ = self._place = place
+        self._request = metrics.request_seconds.row((dialect, model, provider, "true" if stream else "false"))
+        self._upstream = metrics.upstream_seconds.row((model, provider))
+        self._overhead = metrics.overhead_seconds.row(())
+        self.in_flight = self._shown_in_flight = 0
+        """Attempts under way; and as they stand in the gauge."""
+        self.requests: defaultdict[tuple[int, str], int] = defaultdict(int)
+        """By status and outcome."""
+        self.attempts: defaultdict[str, int] = defaultdict(int)
+        """By how they ended."""
+        self.tokens: defaultdict[str, int] = defaultdict(int)
+        """By class."""
+        self.cost_nano: defaultdict[str, int] = defaultdict(int)
+        """By where the token counts come from."""
+        self.unpriced = 0
+
+    def request_took(self, seconds: float, overhead_s: float) -> None:
+        """One request, from head to last byte; and what of that was neither an upstream's time nor the caller's."""
+        row = self._request
+        row[bisect_left(_REQUEST_BUCKETS, seconds)] += 1
+        row[-1] += seconds
+        row = self._overhead
+        row[bisect_left(_OVERHEAD_BUCKETS, overhead_s)] += 1
+        row[-1] += overhead_s
+
+    def upstream_took(self, seconds: float) -> None:
+        """One attempt, sent to ended."""
+        row = self._upstream
+        row[bisect_left(_REQUEST_BUCKETS, seconds)] += 1
+        row[-1] += seconds
+
+    def pour(self, metrics: "Metrics") -> None:
+        """Into the instruments, and begin again at 0."""
+        dialect, model, provider, _, team = self._place
+        for (status, outcome), count in self.requests.items():
+            metrics.requests.add((dialect, model, provider, str(status), outcome), count)
+        for state, count in self.attempts.items():
+            metrics.attempts.add((provider, str(state)), count)
+        for kind, count in self.tokens.items():
+            metrics.tokens.add((model, provider, kind), count)
+        for source, nano in self.cost_nano.items():
+            metrics.cost_usd.add((model, provider, team, str(source)), nano / _NANO)
+        for sums in (self.requests, self.attempts, self.tokens, self.cost_nano):
+            sums.clear()
+        if self.unpriced:
+            metrics.unpriced.add((), self.unpriced)
+            self.unpriced = 0
+        metrics.in_flight.add((model, provider), self.in_flight - self._shown_in_flight)
+        self._shown_in_flight = self.in_flight
 
 
 class Metrics:
@@ -139,13 +221,24 @@ class Metrics:
         self.process_cpu = Counter("process_cpu_seconds_total", "CPU time used.", ("worker",))
         self.process_memory = Gauge("process_resident_memory_bytes", "Resident memory.", ("worker",))
         self.process_fds = Gauge("process_open_fds", "Open file descriptors.", ("worker",))
+        self._instruments: tuple[Instrument, ...] = tuple(vars(self).values())
+        self._tallies: dict[Place, Tally] = {}
 
     def instruments(self) -> Iterable[Instrument]:
         """All of them, in the order of the class."""
-        return vars(self).values()
+        return self._instruments
+
+    def tally(self, place: Place) -> Tally:
+        """Where a request of this place is counted."""
+        found = self._tallies.get(place)
+        if found is None:
+            found = self._tallies[place] = Tally(self, place)
+        return found
 
     def snapshot(self) -> Snapshot:
         """The values as plain data: instrument name → rows of [labels, value]."""
+        for tally in self._tallies.values():
+            tally.pour(self)
         return {
             instrument.name: [[list(labels), value] for labels, value in instrument.values.items()]
             for instrument in self.instruments()

@@ -100,17 +100,18 @@ class Pipeline:
         await responder.end()
 
     def _account(self, request: Request, dialect: Dialect, call: Call | None, status: int, outcome: str) -> None:
-        metrics, now = self.equipment.metrics, self.equipment.clock()
-        model, record = (call.model_label, call.last) if call is not None else ("other", None)
-        provider = record.start.provider if record is not None else ""
-        metrics.requests.add((dialect.name, model, provider, str(status), outcome))
-        seconds = now - request.started_at
-        if call is not None and record is not None:
-            stream = "true" if call.chat.stream else "false"
-            metrics.request_seconds.observe((dialect.name, model, provider, stream), seconds)
+        seconds = self.equipment.clock() - request.started_at
+        record = call.last if call is not None else None
+        if call is None or call.tally is None or record is None:
+            model = call.model_label if call is not None else "other"
+            self.equipment.metrics.requests.add((dialect.name, model, "", str(status), outcome))
+        else:
+            call.tally.requests[status, outcome] += 1
+            call.tally.request_took(seconds, max(seconds - call.upstream_s, 0.0))
             if call.first_content_at is not None:
-                metrics.first_token_seconds.observe((model, provider), call.first_content_at - request.started_at)
-            metrics.overhead_seconds.observe((), max(seconds - call.upstream_s, 0.0))
+                self.equipment.metrics.first_token_seconds.observe(
+                    (call.model_label, record.start.provider), call.first_content_at - request.started_at
+                )
         self.access_log(
             {
                 "request_id": request.id,

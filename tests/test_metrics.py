@@ -66,3 +66,31 @@ def test_label_values_are_escaped_in_the_exposition() -> None:
     metrics = Metrics()
     metrics.rejections.add(('a"b\\c\nd',))
     assert exposed(metrics)["headrace_rejections_total", (("reason", 'a"b\\c\nd'),)] == 1
+
+
+def test_what_a_tally_holds_is_counted_once_however_often_somebody_looks() -> None:
+    metrics = Metrics()
+    tally = metrics.tally(("openai_chat", "m", "p", False, "search"))
+    assert metrics.tally(("openai_chat", "m", "p", False, "search")) is tally
+    other = metrics.tally(("openai_chat", "m", "p", True, ""))  # the same model and provider: they add up
+    for each in (tally, other):
+        each.requests[200, "ok"] += 1
+        each.attempts["complete"] += 1
+        each.tokens["input"] += 5
+        each.cost_nano["provider"] += 2_000_000_000
+        each.in_flight += 2
+        each.request_took(0.3, 0.001)
+        each.upstream_took(0.2)
+    metrics.snapshot()
+    tally.in_flight -= 1
+    for _ in range(2):
+        total = exposed(merge([metrics.snapshot()]))
+    of = (("model", "m"), ("provider", "p"))
+    assert total["headrace_requests_in_flight", of] == 3
+    assert total["headrace_tokens_total", (*of, ("type", "input"))] == 10
+    assert total["headrace_upstream_attempts_total", (("outcome", "complete"), ("provider", "p"))] == 2
+    assert total["headrace_cost_usd_total", (*of, ("source", "provider"), ("team", "search"))] == 2
+    assert total["headrace_upstream_request_duration_seconds_count", of] == 2
+    labels = (("code", "200"), ("dialect", "openai_chat"), *of[:1], ("outcome", "ok"), *of[1:])
+    assert total["headrace_requests_total", labels] == 2
+    assert total["headrace_overhead_seconds_count", ()] == 2

@@ -3,7 +3,7 @@
 An answer is whole by its framing (RFC 9112 6.3): its length, its last chunk, or the end of the connection where it has
 neither. llhttp, the parser behind httptools, refuses what is ambiguous (several lengths, a length beside chunks, bare
 line ends); what it lets through and we do not is refused here. It is kept from answer to answer, since a new one costs
-a microsecond.
+a microsecond; an answer that came in one read, with a head like the last one's, does without it (known_head.py).
 """
 
 from collections.abc import Callable
@@ -15,10 +15,12 @@ from backends.backend import Sink
 from backends.errors import BadAnswer, ConnectionLost
 from backends.transport.coding import Inflater, inflater
 from backends.transport.head import AnswerHeaders
+from backends.transport.known_head import KnownHead, is_worth_remembering
 
 # Bytes that are no body: heads, and the chunk extensions and trailers that the parser would gather without end.
 LONGEST_HEAD = 64 << 10
 MOST_FIELDS = 256
+_OK = b"HTTP/1.1 200 "
 
 
 class AnswerReader:
@@ -27,8 +29,12 @@ class AnswerReader:
     __slots__ = (
         "_by_eof",
         "_deliver",
+        "_fields",
         "_head",
+        "_in_vain",
         "_inflater",
+        "_known",
+        "_known_fields",
         "_overhead",
         "_parser",
         "_pieces",
@@ -39,6 +45,7 @@ class AnswerReader:
         "head_done",
         "idle_s",
         "keep_open",
+        "on_body",
     )
 
     def __init__(self) -> None:
@@ -46,19 +53,31 @@ class AnswerReader:
         """The connection may carry another exchange after this answer."""
         self.idle_s: float | None = None
         """How long the server said it keeps an idle connection (`keep-alive: timeout=`)."""
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._known: KnownHead | None = None
+        self._fields: dict[bytes, bytes] = {}
+        self._known_fields = self._fields
+        self._in_vain = 0
         self._pieces: list[bytes] = []
+        self.on_body: Callable[[bytes], None] = self._pieces.append
+        """A piece of the body. The parser calls it, straight into C: a stream has little else to do."""
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._raised: BaseException | None = None
-        self.begin(None)
-
-    def begin(self, sink: Sink | None) -> None:
-        """The next answer goes to this sink; None: hold on to nothing of the last one."""
-        self._sink = sink
-        self._deliver: Callable[[bytes], None] = _discard
-        self._inflater: Inflater | None = None
         self._head: list[tuple[bytes, bytes]] = []
         self._overhead = 0
         self.begun = self.head_done = self._whole = self._by_eof = False
+        self.release()
+
+    def begin(self, sink: Sink) -> None:
+        """The next answer goes to this sink."""
+        self._sink: Sink | None = sink
+        self._overhead = 0
+        self.begun = self.head_done = self._whole = self._by_eof = False
+
+    def release(self) -> None:
+        """Hold on to nothing of the last answer."""
+        self._sink = None
+        self._deliver: Callable[[bytes], None] = _discard
+        self._inflater: Inflater | None = None
 
     def close(self) -> None:
         """No more will come. Reader and parser hold each other, and would wait for the garbage collector."""
@@ -69,15 +88,23 @@ class AnswerReader:
         parser = self._parser
         if parser is None:
             raise ConnectionLost("the connection is closed")
-        self.begun = True
+        first = not self.begun
+        if first:
+            if self._known is not None and (size := self._known.size_of(data)) >= 0:
+                return self._feed_known(data, size)
+            self.begun = True
         self._overhead += len(data)
         try:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._stopped(error)
-        if self._pieces:
+        if pieces := self._pieces:
             self._overhead = 0
-            self._hand_on()
+            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            self._deliver(piece)
+            if first and self._whole and self._inflater is None and data.startswith(_OK):
+                self._remember(data)
         elif self._overhead > LONGEST_HEAD and not self._whole:
             raise BadAnswer(f"more than {LONGEST_HEAD} bytes of head, trailer or chunk extensions")
         if self._whole and self._inflater is not None:
@@ -109,6 +136,22 @@ class AnswerReader:
         self._hand_on()
         raise BadAnswer(f"the answer is not HTTP/1.1: {error}") from error
 
+    def _feed_known(self, data: bytes, size: int) -> bool:
+        sink = self._sink
+        assert sink is not None, "nothing is fed that was not asked for"
+        self._in_vain = 0
+        self.begun = self.head_done = self._whole = True
+        sink.on_head(200, AnswerHeaders({**self._known_fields, b"content-length": b"%d" % size}))
+        if size:
+            sink.on_data(data[-size:])
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """This answer came in one read, as the next one may."""
+        if is_worth_remembering(self._in_vain):
+            self._known, self._known_fields = KnownHead.of(data), self._fields
+        self._in_vain += 1
+
     def _hand_on(self) -> None:
         pieces = self._pieces
         if pieces:
@@ -139,7 +182,7 @@ class AnswerReader:
             if status < 100 or status == 101:  # we never ask for another protocol
                 self._refuse(f"the answer's status is {status}")
             return
-        fields = self._taken_head()
+        fields = self._fields = self._taken_head()
         self._check_framing(parser.get_http_version(), fields)
         self._by_eof = (
             b"content-length" not in fields and b"transfer-encoding" not in fields and status not in (204, 304)
@@ -152,10 +195,6 @@ class AnswerReader:
         except BaseException as error:
             self._raised = error
             raise
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        self._pieces.append(data)
 
     def on_message_complete(self) -> None:
         """The answer is whole (or was an interim one). Only here does the parser know whether the connection stays."""

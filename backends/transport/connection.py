@@ -48,7 +48,8 @@ class Valve:
 
     def shut(self) -> None:
         """The exchange is over: the connection reads on, whatever the sink says from now on."""
-        self.resume()
+        if self._paused:
+            self.resume()
         self._transport = None
 
 
@@ -65,13 +66,15 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_valve",
         "idle_since",
+        "idle_until",
         "on_lost",
         "origin",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin) -> None:
         self.origin = origin
-        self.idle_since = 0.0
+        self.idle_since = self.idle_until = 0.0
+        """The pool's to note."""
         self.on_lost: Callable[[Connection], None] | None = None
         """Called once, when the socket is closed."""
         self._loop = loop
@@ -91,11 +94,16 @@ class Connection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """Open, and nothing of an exchange is left on it in either direction."""
-        return self._reader.keep_open and not self._gone and self._future is None and self._written_out()
+        transport = self._transport
+        if transport is None or self._gone or self._future is not None or not self._reader.keep_open:
+            return False
+        # Some servers answer (413) before they have read the request; the rest of it must not meet the next one.
+        return transport.get_write_buffer_size() == 0
 
-    def _written_out(self) -> bool:
-        """Some servers answer (413) before they have read the request; the rest of it must not meet the next one."""
-        return self._transport is not None and self._transport.get_write_buffer_size() == 0
+    @property
+    def proven(self) -> bool:
+        """The server has kept the connection after an answer. Some say nothing and hang up behind each."""
+        return self._exchanges > 1
 
     def is_stale(self) -> bool:
         """The server has hung up or spoken out of turn, seen or not yet read by the loop: one look at the socket.
@@ -153,7 +161,7 @@ class Connection(asyncio.Protocol):
         """The exchange under way is over; the first word on how counts."""
         future, self._future = self._future, None
         valve, self._valve = self._valve, None
-        self._reader.begin(None)
+        self._reader.release()
         if valve is not None:
             valve.shut()
         if future is None or future.done():

@@ -1,4 +1,4 @@
-"""Runs one scenario, given as JSON, and prints its figures as JSON."""
+"""Runs one scenario, given as JSON on standard input, and prints its figures as JSON."""
 
 import json
 import sys
@@ -7,7 +7,9 @@ from typing import Protocol
 
 import uvloop
 
+from benchmarks.load.aborts import Aborts
 from benchmarks.load.closed_loop import ClosedLoop
+from benchmarks.load.counted import Counted
 from benchmarks.load.fixed_rate import FixedRate
 from benchmarks.load.scenario import Scenario
 from benchmarks.load.streams import Burst, Paced
@@ -23,11 +25,13 @@ _KINDS: dict[str, Callable[[Scenario], _Load]] = {
     "fixed_rate": FixedRate,
     "burst": Burst,
     "paced": Paced,
+    "counted": Counted,
+    "aborts": Aborts,
 }
 
 
 def main() -> None:
-    scenario = Scenario.from_json(sys.argv[1])
+    scenario = Scenario.from_json(sys.stdin.read())
     print(json.dumps(uvloop.run(_KINDS[scenario.kind](scenario).run())))
 
 

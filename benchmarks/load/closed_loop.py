@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from benchmarks.load.connection import Connection, connect
-from benchmarks.load.scenario import Scenario, cost_each, quantile_ms
+from benchmarks.load.scenario import Scenario, cost_each, quantiles_ms
 
 
 class _Client:
@@ -60,11 +60,11 @@ class ClosedLoop:
         for connection in connections:
             connection.close()
         return {
+            "connections": scenario.connections,
             "requests": requests,
             "requests_per_s": requests / elapsed_s,
             **cost_each("cpu_us_per_request", cpu_s, requests),
             "cpu_share": cpu_s / elapsed_s,
-            "latency_p50_ms": quantile_ms(self.latencies_s, 0.5),
-            "latency_p99_ms": quantile_ms(self.latencies_s, 0.99),
+            **quantiles_ms("latency", self.latencies_s),
             "errors": self.errors,
         }

@@ -92,18 +92,20 @@ class Connection(asyncio.Protocol):
             reader.on_end(self, self._status, whole=whole)
 
 
-async def connect(port: int, count: int, deadline_s: float = 20.0) -> list[Connection]:
+async def connect(port: int, count: int) -> list[Connection]:
     """Open `count` connections, a few at a time so that no accept queue overflows."""
+    deadline_s = 20 + count / 200
     loop = asyncio.get_running_loop()
     opened: list[Connection] = []
     async with asyncio.timeout(deadline_s):
         for first in range(0, count, 16):
-            batch = (_open(loop, port) for _ in range(first, min(count, first + 16)))
+            batch = (open_one(loop, port) for _ in range(first, min(count, first + 16)))
             opened.extend(await asyncio.gather(*batch))
     return opened
 
 
-async def _open(loop: asyncio.AbstractEventLoop, port: int) -> Connection:
+async def open_one(loop: asyncio.AbstractEventLoop, port: int) -> Connection:
+    """One connection, which keeps nothing of who had its port before."""
     make: Callable[[], Connection] = Connection
     _, connection = await loop.create_connection(make, "127.0.0.1", port)
     return connection

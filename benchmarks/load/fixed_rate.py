@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from benchmarks.load.connection import Connection, connect
-from benchmarks.load.scenario import Scenario, quantile_ms
+from benchmarks.load.scenario import Scenario, quantiles_ms
 
 _WARMUP_REQUESTS = 20
 
@@ -55,8 +55,7 @@ class FixedRate:
         return {
             "requests": total,
             "rate_per_s": scenario.rate_per_s,
-            "latency_p50_ms": quantile_ms(self.latencies_s, 0.5),
-            "latency_p99_ms": quantile_ms(self.latencies_s, 0.99),
+            **quantiles_ms("latency", self.latencies_s),
             "errors": self.errors,
         }
 

@@ -1,4 +1,4 @@
-"""What a load process is told and how figures are summed up; one value that travels as JSON on the command line."""
+"""What a load process is told and how figures are summed up; one value that travels as JSON on standard input."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,8 @@ class Scenario:
     ramp_s: float = 1.0
     chunks: int = 0
     """Chunks that each stream must bring."""
+    count: int = 0
+    """Requests or streams in all, for kinds that go by number and not by time."""
     limit_s: float = 30.0
     """When to give up on what has not ended."""
 
@@ -55,8 +57,13 @@ def cost_each(name: str, cpu_s: float, count: int) -> dict[str, float]:
 
 
 def quantile_ms(samples_s: Sequence[float], q: float) -> float:
-    """The nearest-rank quantile, in milliseconds; 0 without samples (then the error count tells why)."""
-    if not samples_s:
-        return 0.0
+    """The nearest-rank quantile, in milliseconds."""
     ordered = sorted(samples_s)
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))] * 1000
+
+
+def quantiles_ms(name: str, samples_s: Sequence[float]) -> dict[str, float]:
+    """Median and p99; left out without samples, since a 0 would look like the fastest of all."""
+    if not samples_s:
+        return {}
+    return {f"{name}_p50_ms": quantile_ms(samples_s, 0.5), f"{name}_p99_ms": quantile_ms(samples_s, 0.99)}

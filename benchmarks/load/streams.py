@@ -6,7 +6,7 @@ import time
 
 from benchmarks import payloads
 from benchmarks.load.connection import Connection, connect
-from benchmarks.load.scenario import Scenario, cost_each, quantile_ms
+from benchmarks.load.scenario import Scenario, cost_each, quantiles_ms
 
 _DONE = b"[DONE]"
 
@@ -16,16 +16,16 @@ class _Stream:
 
     def __init__(self, run: "Streams") -> None:
         self._run = run
-        self._chunks = 0
+        self.chunks = 0
         self._tail = b""
         self._done = False
 
     def on_data(self, data: bytes) -> None:
         run = self._run
         count = data.count(payloads.STAMP_MARK)
-        if self._chunks == 0 and count:
+        if self.chunks == 0 and count:
             run.began_one()
-        self._chunks += count
+        self.chunks += count
         run.chunks += count
         if run.measuring and count:
             transit_ns = payloads.transit_ns(data)
@@ -36,7 +36,7 @@ class _Stream:
             self._tail = data[-5:]
 
     def on_end(self, connection: Connection, status: int, *, whole: bool) -> None:  # noqa: ARG002 (the protocol's words)
-        whole_stream = status == 200 and self._done and self._chunks == self._run.scenario.chunks
+        whole_stream = status == 200 and self._done and self.chunks == self._run.scenario.chunks
         self._run.ended_one(whole=whole_stream)
 
 
@@ -49,6 +49,7 @@ class Streams:
         self.open = self.finished = self.errors = self.chunks = 0
         self.transits_s: list[float] = []
         self._connections: list[Connection] = []
+        self._streams: list[_Stream] = []
         self._begun = 0
         self._all_begun = asyncio.Event()
         self._all_ended = asyncio.Event()
@@ -77,7 +78,8 @@ class Streams:
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
             self.open += 1
-            connection.send(request, _Stream(self))
+            self._streams.append(_Stream(self))
+            connection.send(request, self._streams[-1])
 
     async def _until(self, event: asyncio.Event) -> None:
         """Wait, but no longer than the scenario's limit; what is missing then is counted by who asks."""
@@ -96,8 +98,7 @@ class Streams:
             "chunks_per_s": chunks / elapsed_s,
             **cost_each("cpu_us_per_chunk", cpu_s, chunks),
             "cpu_share": cpu_s / elapsed_s,
-            "late_p50_ms": quantile_ms(self.transits_s, 0.5),
-            "late_p99_ms": quantile_ms(self.transits_s, 0.99),
+            **quantiles_ms("late", self.transits_s),
         }
 
 
@@ -143,4 +144,7 @@ class Paced(Streams):
             "errors": errors,
             "unfinished": unfinished,
             "finished": self.finished,
+            # Stream by stream: what one lost and what another got twice must not even out.
+            "chunks_lost": sum(max(0, scenario.chunks - stream.chunks) for stream in self._streams),
+            "chunks_extra": sum(max(0, stream.chunks - scenario.chunks) for stream in self._streams),
         }

@@ -1,12 +1,12 @@
 """The mock itself: the yardstick for added latency, and for what load and mock can do by themselves."""
 
-from benchmarks.peers.peer import Capacity, Place, Running
+from benchmarks.peers.peer import SHARED_RATES, Capacity, Place, Running
 
 
 class Direct:
     name = "direct"
     does = "no gateway: the load speaks to the mock upstream, both on one core"
-    carries = Capacity()
+    carries = Capacity(rates_per_s=SHARED_RATES)
 
     def prepare(self) -> str:
         return ""

@@ -1,4 +1,4 @@
-"""Headrace as a user starts it, with one worker: keys, routing, metering and the embedded Redis included."""
+"""Headrace as a user starts it, one worker unless told otherwise: keys, routing, metering, embedded Redis included."""
 
 import json
 import secrets
@@ -8,7 +8,7 @@ from importlib import metadata
 from benchmarks import install, payloads, procstat
 from benchmarks.child import Child, DidNotStart
 from benchmarks.loopback import call, free_port, wait_until_ok
-from benchmarks.peers.peer import Capacity, Place, Running, await_chat, clean_environment
+from benchmarks.peers.peer import SHARED_RATES, Capacity, Place, Running, await_chat, clean_environment
 
 # Three targets on one upstream: the policy has something to choose from, and the first is the cheapest.
 _RULES = """
@@ -31,7 +31,10 @@ _LIMITS = {"limits": {"rpm": 100_000_000, "tpm": 1_000_000_000_000}, "budget": {
 class Headrace:
     name = "headrace"
     does = "key checked, body parsed, cheapest of three targets chosen, every attempt journalled and booked in Redis"
-    carries = Capacity()
+    carries = Capacity(rates_per_s=SHARED_RATES)
+
+    def __init__(self, workers: int = 1) -> None:
+        self._workers = workers
 
     def prepare(self) -> str:
         if not (install.ROOT / "gateway" / "__main__.py").is_file():
@@ -47,7 +50,7 @@ class Headrace:
         rules.write_text(_RULES.format(mock=place.mock_port, model=payloads.MODEL))
         env = clean_environment(
             HEADRACE_PORT=str(port),
-            HEADRACE_WORKERS="1",
+            HEADRACE_WORKERS=str(self._workers),
             HEADRACE_DATA_DIR=str(place.folder / "data"),
             HEADRACE_RULES=str(rules),
             HEADRACE_ADMIN_KEY=admin_key,
@@ -55,7 +58,7 @@ class Headrace:
         )
         command = [sys.executable, "-m", "gateway", "serve"]
         log = place.folder / "headrace.log"
-        child = Child.start(command, core=place.core, log=log, env=env, cwd=install.ROOT)
+        child = Child.start(command, cores=place.cores, log=log, env=env, cwd=install.ROOT)
         try:
             ready_s = wait_until_ok(child, port, "GET", "/health/ready", limit_s=30)
             key, remark = _make_key(port, admin_key)

@@ -1,7 +1,6 @@
 """LiteLLM's proxy with one worker and a master key, no database: the incumbent, as lean as it runs."""
 
 import json
-from importlib import metadata
 
 from benchmarks import install, payloads
 from benchmarks.child import Child
@@ -15,7 +14,7 @@ _KEY = "sk-bench-litellm"
 class LiteLLM:
     name = "litellm"
     does = "master key checked, model looked up, answers parsed and rebuilt; no database, no spend kept, logs off"
-    carries = Capacity(open_streams=40, rate_per_s=40, burst_chunks=60)
+    carries = Capacity(open_streams=40, rate_per_s=40, burst_chunks=60, rounds=1)
 
     def __init__(self) -> None:
         self._folder = install.ROOT
@@ -23,9 +22,7 @@ class LiteLLM:
     def prepare(self) -> str:
         python = install.venv("litellm", _LOCK, "LiteLLM's proxy")
         self._folder = python.parent
-        site = next(self._folder.parent.glob("lib/python*/site-packages"))
-        found = next(iter(metadata.distributions(name="litellm", path=[str(site)])))
-        return found.version
+        return install.version(python, "litellm")
 
     def start(self, place: Place) -> Running:
         port = free_port()
@@ -53,7 +50,7 @@ class LiteLLM:
             LITELLM_TELEMETRY="False",
         )
         log = place.folder / "litellm.log"
-        child = Child.start([*command, "--num_workers", "1"], core=place.core, log=log, env=env, cwd=place.folder)
+        child = Child.start([*command, "--num_workers", "1"], cores=place.cores, log=log, env=env, cwd=place.folder)
         headers = {"authorization": f"Bearer {_KEY}"}
         try:
             ready_s = await_chat(child, port, headers)

@@ -5,7 +5,7 @@ import subprocess
 from benchmarks import install
 from benchmarks.child import Child
 from benchmarks.loopback import free_port
-from benchmarks.peers.peer import Capacity, Place, Running, await_chat, clean_environment, descendants
+from benchmarks.peers.peer import SHARED_RATES, Capacity, Place, Running, await_chat, clean_environment, descendants
 
 _CONFIG = """
 daemon off;
@@ -40,7 +40,7 @@ http {{
 class Nginx:
     name = "nginx"
     does = "relays; no key, no body parsed, nothing counted"
-    carries = Capacity()
+    carries = Capacity(rates_per_s=SHARED_RATES)
 
     def __init__(self) -> None:
         self._program = ""
@@ -56,7 +56,7 @@ class Nginx:
         config.write_text(_CONFIG.format(folder=place.folder, port=port, mock=place.mock_port))
         command = [self._program, "-p", str(place.folder), "-c", str(config)]
         log = place.folder / "nginx.log"
-        child = Child.start(command, core=place.core, log=log, env=clean_environment(), cwd=place.folder)
+        child = Child.start(command, cores=place.cores, log=log, env=clean_environment(), cwd=place.folder)
         try:
             ready_s = await_chat(child, port, {}, limit_s=20)
         except BaseException:

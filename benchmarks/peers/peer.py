@@ -10,15 +10,16 @@ from benchmarks import payloads, procstat
 from benchmarks.child import Child
 from benchmarks.loopback import wait_until_ok
 
+SHARED_RATES = (500, 1_000, 2_000, 4_000)
+"""Requests per second at which latency is drawn, for all who can carry most of them."""
 CHAT_PATH = "/v1/chat/completions"
-PROBE = payloads.request_body(200)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a peer is started: its core, the mock behind it, a folder for its files."""
+    """Where a peer is started: its cores, the mock behind it, a folder for its files."""
 
-    core: int
+    cores: frozenset[int]
     mock_port: int
     folder: Path
 
@@ -34,6 +35,8 @@ class Running:
     headers: Mapping[str, str] = field(default_factory=dict)
     workers: Sequence[int] = ()
     """The processes that serve, for the memory of an idle worker."""
+    model: str = payloads.MODEL
+    """What it calls the mock's model."""
     remark: str = ""
 
 
@@ -45,6 +48,12 @@ class Capacity:
     rate_per_s: int = 100
     burst_chunks: int = 500
     """Chunks of each stream that comes as fast as possible: bounds the time that a slow peer takes."""
+    connections: int = 64
+    """At most so many at once, for unary requests and bursts: beyond that it would come to a standstill."""
+    rounds: int = 99
+    """At most so many: a peer that is ten times off needs no fifth look, and those that are close get the time."""
+    rates_per_s: Sequence[int] = ()
+    """Rates at which its latency is drawn; none for those whose line would leave the page."""
 
 
 class Peer(Protocol):
@@ -66,9 +75,12 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", **more}
 
 
-def await_chat(child: Child, port: int, headers: Mapping[str, str], *, limit_s: float = 90.0) -> float:
+def await_chat(
+    child: Child, port: int, headers: Mapping[str, str], *, limit_s: float = 90.0, model: str = payloads.MODEL
+) -> float:
     """Ready means: a chat request came back whole from the upstream behind it."""
-    return wait_until_ok(child, port, "POST", CHAT_PATH, headers=headers, body=PROBE, limit_s=limit_s)
+    probe = payloads.request_body(200, model)
+    return wait_until_ok(child, port, "POST", CHAT_PATH, headers=headers, body=probe, limit_s=limit_s)
 
 
 def descendants(child: Child) -> list[int]:

@@ -16,7 +16,7 @@ _PRELOAD = Path(__file__).with_name("portkey_loopback.cjs")
 class Portkey:
     name = "portkey"
     does = "routed by request headers, body parsed; no key of its own, nothing counted"
-    carries = Capacity(open_streams=250, burst_chunks=200)
+    carries = Capacity(open_streams=250, burst_chunks=200, rounds=1)
 
     def __init__(self) -> None:
         self._package = install.ROOT
@@ -33,7 +33,7 @@ class Portkey:
         server = str(self._package / "build" / "start-server.js")
         command = [node, "--require", str(_PRELOAD), server, f"--port={port}", "--headless"]
         env = clean_environment(NODE_ENV="production", TRUSTED_CUSTOM_HOSTS="127.0.0.1,localhost")
-        child = Child.start(command, core=place.core, log=place.folder / "portkey.log", env=env, cwd=place.folder)
+        child = Child.start(command, cores=place.cores, log=place.folder / "portkey.log", env=env, cwd=place.folder)
         headers = {
             "authorization": "Bearer x",
             "x-portkey-provider": "openai",

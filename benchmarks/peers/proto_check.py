@@ -14,7 +14,7 @@ _LOCK = install.LOCKS / "proto.txt"
 class ProtoCheck:
     name = "proto-check"
     does = "relays by callbacks, httptools on both sides, uvloop; key checked, body parsed, usage read; nothing stored"
-    carries = Capacity()
+    carries = Capacity(rounds=2)
 
     def __init__(self) -> None:
         self._python = ""
@@ -29,7 +29,7 @@ class ProtoCheck:
         port = free_port()
         command = [self._python, "-m", "benchmarks.servers.proto", str(port), str(place.mock_port), _KEY]
         log = place.folder / "proto.log"
-        child = Child.start(command, core=place.core, log=log, env=clean_environment(), cwd=install.ROOT)
+        child = Child.start(command, cores=place.cores, log=log, env=clean_environment(), cwd=install.ROOT)
         headers = {"authorization": f"Bearer {_KEY}"}
         try:
             ready_s = await_chat(child, port, headers, limit_s=20)

@@ -10,9 +10,9 @@ from backends.errors import BackendError, ConnectFailed, Refused, TimedOut
 from backends.types import UpstreamRequest, Usage
 from gateway.catalog.deployments import Deployment
 from gateway.dispatch.call import Call, Tried
-from gateway.dispatch.clocks import Watch
+from gateway.dispatch.clocks import Alarms, Watch
 from gateway.dispatch.failure import tell
-from gateway.dispatch.head import AnswerHead
+from gateway.dispatch.head import begin_whole
 from gateway.dispatch.observe import observe
 from gateway.dispatch.sink import AnswerSink
 from gateway.door import ClientLeft
@@ -38,14 +38,21 @@ class Equipment:
     """By protocol."""
     backends: Mapping[str, Backend]
     """By provider."""
-    under_way: set[Watch] = field(default_factory=set)
-    """So that a stop can end what outlasts its drain."""
+    alarms: Alarms = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alarms", Alarms(self.loop))
+
+    @property
+    def under_way(self) -> list[Watch]:
+        """So that a stop can end what outlasts its drain."""
+        return self.alarms.waiting()
 
 
 class Attempt:
     """One try. `run` returns when the caller has the whole answer."""
 
-    __slots__ = ("_call", "_deployment", "_last", "_number", "_sent_at", "_sink", "_with")
+    __slots__ = ("_call", "_deployment", "_last", "_number", "_sent_at", "_sink", "_tally", "_with")
 
     def __init__(self, call: Call, deployment: Deployment, number: int, *, last: bool, equipment: Equipment) -> None:
         self._call = call
@@ -55,6 +62,15 @@ class Attempt:
         self._with = equipment
         self._sent_at = equipment.clock()
         self._sink: AnswerSink | None = None
+        call.tally = self._tally = equipment.metrics.tally(
+            (
+                call.dialect.name,
+                call.model_label,
+                deployment.target.provider,
+                call.chat.stream,
+                call.request.principal.team or "",
+            )
+        )
 
     @property
     def committed(self) -> bool:
@@ -70,13 +86,13 @@ class Attempt:
         """Raises BackendError when this try failed; ClientLeft or CancelledError when the caller left."""
         call, deployment = self._call, self._deployment
         tools = self._with
-        adapter = tools.adapters[deployment.target.protocol]
-        request = adapter.build_request(call.chat, deployment.target, deployment.clocks)
+        target = deployment.target
+        adapter = tools.adapters[target.protocol]
+        request = adapter.build_request(call.chat, target, deployment.clocks)
         relay = adapter.stream_relay(call.chat, resumed=call.first_content_at is not None) if call.chat.stream else None
         opened = tools.meter.sent(self._start())
-        head = AnswerHead(call, deployment, self._number, sent_at=self._sent_at, clock=tools.clock)
         sink = self._sink = AnswerSink(
-            tools.loop, tools.clock, adapter, relay, call.responder, opened, head, call.dialect.keep_alive()
+            call, target.id, self._number, self._sent_at, adapter, relay, opened, tools.loop.time, tools.clock
         )
         try:
             await self._exchange(request, sink)
@@ -93,33 +109,30 @@ class Attempt:
         record = self._settle(opened, self._complete(body, usage))
         # The last bytes, now that the ledger has the line: a stream's terminator, or the whole unary answer.
         if not call.responder.started:
-            head.begin_whole(record.cost_nano)
+            begin_whole(call, target.id, self._number, tools.clock(), record.cost_nano)
         call.responder.write(body)
         await call.responder.end()
 
     async def _exchange(self, request: UpstreamRequest, sink: AnswerSink) -> None:
-        call, loop = self._call, self._with.loop
-        of = (call.model_label, self._deployment.target.provider)
-        clocks = self._deployment.clocks
+        call, tally, clocks = self._call, self._tally, self._deployment.clocks
+        began = call.request.started_at
         watch = Watch(
-            loop,
+            self._with.alarms,
             sink,
             clocks,
             stream=call.chat.stream,
-            total_at=min(call.request.started_at + clocks.total_s, call.ends_at),
-            stream_total_at=min(call.request.started_at + clocks.stream_total_s, call.ends_at),
+            total_at=min(began + clocks.total_s, call.ends_at),
+            stream_total_at=min(began + clocks.stream_total_s, call.ends_at),
         )
-        self._with.under_way.add(watch)
-        self._with.metrics.in_flight.add(of, 1)
+        tally.in_flight += 1
         try:
             with watch:
-                await self._with.backends[of[1]].exchange(request, sink)
+                await self._with.backends[self._deployment.target.provider].exchange(request, sink)
         except BackendError:
             if not sink.done:  # after the terminator, how the connection ends is nobody's loss
                 raise
         finally:
-            self._with.metrics.in_flight.add(of, -1)
-            self._with.under_way.discard(watch)
+            tally.in_flight -= 1
             call.responder.attach(None)
             call.upstream_s += self._with.clock() - self._sent_at
 
@@ -204,5 +217,5 @@ class Attempt:
     def _settle(self, opened: OpenAttempt, ending: Ending) -> UsageRecord:
         record = opened.done(ending)
         self._call.last = record
-        observe(self._with.metrics, self._call.model_label, record)
+        observe(self._with.metrics, self._tally, self._call.model_label, record)
         return record

@@ -7,6 +7,7 @@ from backends.types import ChatRequest
 from gateway.dialects.base import Dialect
 from gateway.door import Request, Responder
 from gateway.metering.records import UsageRecord
+from gateway.metrics import Tally
 from gateway.routing.decision import Decision
 
 
@@ -41,6 +42,8 @@ class Call:
     tried: list[Tried] = field(default_factory=list)
     last: UsageRecord | None = None
     """The latest attempt's record."""
+    tally: Tally | None = None
+    """Where the latest attempt is counted."""
     upstream_s: float = 0.0
     """Time spent waiting for upstreams, all attempts together."""
     first_content_at: float | None = None

@@ -1,9 +1,11 @@
-"""The clocks of one attempt, and the comment that keeps a silent stream alive: one timer for all of them.
+"""The clocks of one attempt, and the comment that keeps a silent stream alive: one alarm for all of them.
 
-The timer looks at when something last happened and sets itself anew, so a chunk costs one assignment and no timer.
+The alarm looks at when something last happened and sets itself anew, so a chunk costs one assignment and no timer.
+Nor does an attempt: the event loop's timers are dear to make and to take away, so all of a worker's share one.
 """
 
 import asyncio
+from math import ceil
 from types import TracebackType
 from typing import Protocol
 
@@ -12,6 +14,8 @@ from backends.types import Clocks
 
 SILENCE_S = 15.0
 AFTER_DONE_S = 1.0
+TICKS_PER_S = 20
+"""How finely time is told: a clock runs out at most a twentieth of a second late, and never early."""
 
 
 class Progress(Protocol):
@@ -32,15 +36,84 @@ class Progress(Protocol):
         """Tell a waiting caller that we are still here."""
 
 
+class Alarms:
+    """Who is to be looked at, and when. A worker has one; it ticks only while somebody waits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._due: dict[int, set[Watch]] = {}
+        """By tick of the loop's clock."""
+        self._reached = 0
+        self._ticking = False
+
+    def set(self, watch: "Watch", at: float) -> int:
+        """Look at this one as soon as it is so late. Returns the tick, for `forget`."""
+        if not self._ticking:
+            self._ticking = True
+            self._reached = int(self.loop.time() * TICKS_PER_S)
+            self._wait()
+        tick = ceil(at * TICKS_PER_S)
+        if tick <= self._reached:
+            tick = self._reached + 1
+        waiting = self._due.get(tick)
+        if waiting is None:
+            self._due[tick] = {watch}
+        else:
+            waiting.add(watch)
+        return tick
+
+    def forget(self, watch: "Watch", tick: int) -> None:
+        """No more of this one."""
+        waiting = self._due.get(tick)
+        if waiting is not None:
+            waiting.discard(watch)
+            if not waiting:
+                del self._due[tick]
+
+    def waiting(self) -> list["Watch"]:
+        """All that have not ended."""
+        return [watch for waiting in self._due.values() for watch in waiting]
+
+    def _wait(self) -> None:
+        self.loop.call_at((self._reached + 1) / TICKS_PER_S, self._tick)
+
+    def _tick(self) -> None:
+        now = int(self.loop.time() * TICKS_PER_S)
+        for tick in range(self._reached + 1, now + 1):
+            self._reached = tick
+            for watch in self._due.pop(tick, ()):
+                try:
+                    watch.look()
+                except Exception as error:  # noqa: BLE001  what one of them raises is not the others' loss
+                    self.loop.call_exception_handler({"message": "a clock could not be looked at", "exception": error})
+        self._ticking = bool(self._due)
+        if self._ticking:
+            self._wait()
+
+
 class Watch:
     """`with Watch(...)`: raises TimedOut naming the clock that ran out; a caller's cancellation passes through.
 
     Inside a task only. Like asyncio.timeout, with several clocks of which the next due one counts.
     """
 
+    __slots__ = (
+        "_alarms",
+        "_cancelling",
+        "_clocks",
+        "_expired",
+        "_progress",
+        "_sent_at",
+        "_stream",
+        "_stream_total_at",
+        "_task",
+        "_tick",
+        "_total_at",
+    )
+
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        alarms: Alarms,
         progress: Progress,
         clocks: Clocks,
         *,
@@ -48,34 +121,32 @@ class Watch:
         total_at: float,
         stream_total_at: float,
     ) -> None:
-        self._loop = loop
+        self._alarms = alarms
         self._progress = progress
         self._clocks = clocks
         self._stream = stream
         self._total_at = total_at
         self._stream_total_at = stream_total_at
-        self._sent_at = loop.time()
+        self._sent_at = alarms.loop.time()
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
-        self._handle: asyncio.TimerHandle | None = None
+        self._tick = 0
         self._expired: str | None = None
 
     def __enter__(self) -> "Watch":
-        self._task = asyncio.current_task(self._loop)
-        assert self._task is not None
-        self._cancelling = self._task.cancelling()
+        self._task = task = asyncio.current_task(self._alarms.loop)
+        assert task is not None
+        self._cancelling = task.cancelling()
         if self._stream:
-            self._look()
+            self.look()
         else:  # nothing that happens on the way moves a clock: set once
-            self._handle = self._loop.call_at(self._next_due()[0], self._look)
+            self._tick = self._alarms.set(self, min(self._sent_at + self._clocks.answer_s, self._total_at))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None  # it leads back here: a cycle
+        self._alarms.forget(self, self._tick)
         task, self._task = self._task, None
         if self._expired is None or task is None:
             return
@@ -88,8 +159,11 @@ class Watch:
             self._expired = clock
             self._task.cancel()
 
-    def _look(self) -> None:
-        now = self._loop.time()
+    def look(self) -> None:
+        """See which clock has run out; if none, when to look again."""
+        if self._task is None:
+            return
+        now = self._alarms.loop.time()
         due, clock = self._next_due()
         if now >= due:
             self.expire(clock)
@@ -103,7 +177,7 @@ class Watch:
                 self._progress.keep_alive()
                 silent_at = now + SILENCE_S
             due = min(due, silent_at)
-        self._handle = self._loop.call_at(due, self._look)
+        self._tick = self._alarms.set(self, due)
 
     def _next_due(self) -> tuple[float, str]:
         clocks = self._clocks

@@ -2,26 +2,27 @@
 
 from backends.types import Usage
 from gateway.metering.records import EndState, UsageRecord
-from gateway.metrics import Metrics
-
-_NANO = 1_000_000_000
+from gateway.metrics import Metrics, Tally
 
 
-def observe(metrics: Metrics, label: str, record: UsageRecord) -> None:
+def observe(metrics: Metrics, tally: Tally, label: str, record: UsageRecord) -> None:
     """Count one attempt; `label` is the model's configured name."""
     start, ending = record.start, record.ending
-    of = (label, start.provider)
-    metrics.attempts.add((start.provider, str(ending.state)))
-    metrics.upstream_seconds.observe(of, ending.duration_s)
-    if ending.ttft_s is not None and start.stream:
-        metrics.upstream_first_token_seconds.observe(of, ending.ttft_s)
-        generated = record.usage.output + record.usage.reasoning
-        if ending.state is EndState.COMPLETE and generated > 1:
-            metrics.per_token_seconds.observe(of, (ending.duration_s - ending.ttft_s) / (generated - 1))
+    tally.attempts[ending.state] += 1
+    tally.upstream_took(ending.duration_s)
+    if start.stream and ending.ttft_s is not None:
+        _observe_stream(metrics, (label, start.provider), record, ending.ttft_s)
     for kind, count in zip(Usage._fields, record.usage, strict=False):
         if count:
-            metrics.tokens.add((*of, kind), count)
+            tally.tokens[kind] += count
     if record.cost_nano is None:
-        metrics.unpriced.add()
+        tally.unpriced += 1
     elif record.cost_nano:
-        metrics.cost_usd.add((*of, start.team or "", str(record.source)), record.cost_nano / _NANO)
+        tally.cost_nano[record.source] += record.cost_nano
+
+
+def _observe_stream(metrics: Metrics, of: tuple[str, str], record: UsageRecord, ttft_s: float) -> None:
+    metrics.upstream_first_token_seconds.observe(of, ttft_s)
+    generated = record.usage.output + record.usage.reasoning
+    if record.ending.state is EndState.COMPLETE and generated > 1:
+        metrics.per_token_seconds.observe(of, (record.ending.duration_s - ttft_s) / (generated - 1))

@@ -1,13 +1,12 @@
 """Where an upstream's bytes go: into the caller's answer once there is content, into a buffer until then."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 from backends.adapter import Adapter, StreamRelay
 from backends.backend import Flow
 from backends.errors import BadAnswer
-from gateway.dispatch.head import AnswerHead
-from gateway.door import Responder
+from gateway.dispatch.call import Call
+from gateway.dispatch.head import begin_long, begin_stream
 from gateway.metering.journal import OpenAttempt
 
 LONGEST_ANSWER = 32 << 20
@@ -22,19 +21,21 @@ class AnswerSink:
     __slots__ = (
         "_adapter",
         "_body",
+        "_call",
         "_clock",
-        "_comment",
         "_flow",
-        "_head",
         "_headers",
         "_listening",
         "_long",
+        "_number",
         "_opened",
         "_passed",
         "_relay",
         "_responder",
+        "_sent_at",
         "_size",
         "_status",
+        "_target",
         "_time",
         "draining",
         "first_content_at",
@@ -45,23 +46,27 @@ class AnswerSink:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
-        clock: Callable[[], float],
+        call: Call,
+        target: str,
+        number: int,
+        sent_at: float,
         adapter: Adapter,
         relay: StreamRelay | None,
-        responder: Responder,
         opened: OpenAttempt,
-        head: AnswerHead,
-        comment: bytes,
+        time: Callable[[], float],
+        clock: Callable[[], float],
     ) -> None:
-        self._time = loop.time  # uvloop's is cached, to the millisecond: right for silences, too coarse to measure with
-        self._clock = clock
+        # It does not know its attempt: one that its own sink led back to would be a cycle, left to the collector.
+        self._call = call
+        self._responder = call.responder
+        self._target = target
+        self._number = number
+        self._sent_at = sent_at
         self._adapter = adapter
-        self._responder = responder
-        self._opened = opened
-        self._head = head
-        self._comment = comment
         self._relay = relay
+        self._opened = opened
+        self._time = time  # the loop's: cached, to the millisecond; right for silences, too coarse to measure with
+        self._clock = clock
         self._listening: StreamRelay | None = None
         self._status = 0
         self._headers: Mapping[str, str] = {}
@@ -72,7 +77,7 @@ class AnswerSink:
         self._long = False
         self.started = False
         self.draining = False
-        self.last_data = self.last_write = loop.time()
+        self.last_data = self.last_write = time()
         self.first_content_at: float | None = None
 
     @property
@@ -137,7 +142,7 @@ class AnswerSink:
         if passed:
             if not self._passed:
                 self._passed = True
-                self._head.begin_stream(self.first_content_at)
+                self._begin_stream()
             self._opened.progress(relay.content_events)
             self._responder.write(passed)
             self.last_write = self.last_data
@@ -158,22 +163,26 @@ class AnswerSink:
     def keep_alive(self) -> None:
         """A comment: the caller's connection stays open, nothing is committed."""
         self.last_write = self._time()
-        self._head.begin_stream(self.first_content_at)
-        self._responder.write(self._comment)
+        self._begin_stream()
+        self._responder.write(self._call.dialect.keep_alive())
         self._responder.flush()
 
     def finish(self) -> bytes:
         """The exchange is over. Returns the stream's last bytes or the whole body; raises BackendError otherwise."""
         if self._listening is not None:
             last = self._listening.close()
-            self._head.begin_stream(self.first_content_at)
+            self._begin_stream()
             return last
         if self._long:
             return b""
-        body = b"".join(self._body)
+        held = self._body
+        body = held[0] if len(held) == 1 else b"".join(held)
         if self._status != 200:
             raise self._adapter.parse_error(self._status, self._headers, body)
         return body
+
+    def _begin_stream(self) -> None:
+        begin_stream(self._call, self._target, self._number, self._sent_at, self.first_content_at)
 
     def _keep(self, data: bytes) -> None:
         """Hold a whole answer: that is how its cost can stand in a header, and a cut one still be had elsewhere."""
@@ -191,7 +200,7 @@ class AnswerSink:
         held, newest = self._body, self._body[-1]
         if not self._long:
             self._long = True
-            self._head.begin_long()
+            begin_long(self._call, self._target, self._number, self._sent_at)
             newest = b"".join(held)
         self._responder.write(newest)
         if self._flow is not None:

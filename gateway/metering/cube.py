@@ -20,6 +20,9 @@ HOUR_S = 3_600
 HOURS_OF_DAY = 24
 CLIENT_CLOSED_STATUS = 499
 MOST_REMEMBERED = 10_000
+_DIMENSIONS = slice(AttemptStart._fields.index("key_id"), AttemptStart._fields.index("target") + 1)
+LARGEST_ENTRY = 65_536
+"""Bytes of one recent request: past it an id that many requests share begins anew. The script knows it as well."""
 
 METRICS = {
     "r": "requests",
@@ -67,8 +70,18 @@ class Increments:
     """Hash → epoch seconds; 0: never."""
     days: set[int] = field(default_factory=set)
     """Days that are counted."""
-    entries: list[tuple[str, float, bytes]] = field(default_factory=list)
-    """Recent requests: id, time of admission, attempt as JSON."""
+    entries: dict[str, bytes] = field(default_factory=dict)
+    """Recent requests: id → attempts, as JSON without the brackets of the array."""
+    admitted: dict[str, float] = field(default_factory=dict)
+    """When they were admitted, in the same order."""
+
+    def remember(self, request_id: str, at: float, attempt: bytes) -> None:
+        """One more attempt of a recent request; there is one, as a rule."""
+        former = self.entries.get(request_id)
+        if former is not None and len(former) + len(attempt) < LARGEST_ENTRY:
+            attempt = former + b"," + attempt
+        self.entries[request_id] = attempt
+        self.admitted[request_id] = at
 
     def count(self, partition: int, identity: str, hour: int, counts: Sequence[int]) -> None:
         """Add to the counters of an hour and of its day; zeros are left out."""
@@ -95,15 +108,18 @@ class Cube:
         """One batch of one partition's records."""
         total = Increments()
         sums: dict[tuple[str, int], list[int]] = {}
+        identity, known = "", None
         for done in batch:
             start = done.record.start
-            identity, meaning = self._identify(start)
-            total.dimensions[identity] = meaning
+            if start[_DIMENSIONS] != known:  # many in a row are of one caller and one target
+                known = start[_DIMENSIONS]
+                identity, meaning = self._identify(start)
+                total.dimensions[identity] = meaning
             place = (identity, int(start.at // HOUR_S))
             counts = _counts(done.record)
             former = sums.get(place)
             sums[place] = counts if former is None else list(map(add, former, counts))
-            total.entries.append((start.request_id, start.at, done.line))
+            total.remember(start.request_id, start.at, done.line)
         for (identity, hour), counts in sums.items():
             total.count(partition, identity, hour, counts)
         return total

@@ -8,7 +8,10 @@ number in force and the journal is read again from there. One flusher per journa
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from itertools import chain
 from typing import Any
+
+import orjson
 
 from gateway.log import get
 from gateway.metering.backlog import Backlog
@@ -159,6 +162,7 @@ class Flusher:
             args += (total.expiries[name], len(increments))
             for counter in increments.items():
                 args += counter
-        for entry in total.entries:
-            args += entry
+        places = [(at, request_id) for request_id, at in total.admitted.items()]
+        args.append(orjson.dumps(list(chain.from_iterable(places))))
+        args += [b"[%b]" % attempts for attempts in total.entries.values()]
         return keys, args

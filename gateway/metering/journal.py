@@ -1,8 +1,8 @@
 """The append-only file of one worker: what was sent, and how it ended, on disk before anyone is told.
 
-Each line is one synchronous `write` and has returned before the upstream has the request, or the caller the last byte:
-a killed process loses nothing. A power cut loses what `sync` (every 100 ms) had not made durable. Getting the records
-into Redis is for flusher.py, the journals of dead processes for orphans.py.
+The kernel has each line (tail.py) before the upstream has the request, or the caller the last byte: a killed process
+loses nothing. A power cut loses what `sync` (every 100 ms) had not made durable. Getting the records into Redis is for
+flusher.py, the journals of dead processes for orphans.py.
 """
 
 import os
@@ -29,9 +29,10 @@ from gateway.metering.lines import (
     sent_number,
 )
 from gateway.metering.records import AttemptStart, Ending, UsageRecord
-from gateway.metering.segments import Segments, take_lock, write_whole
+from gateway.metering.segments import Segments, take_lock
 from gateway.metering.settlement import settle
 from gateway.metering.slots import Slots
+from gateway.metering.tail import AppendingTail, Tail, tail_of
 from gateway.store.keyspace import partition_of
 
 SEGMENT_BYTES = 64 * 1024 * 1024
@@ -95,6 +96,7 @@ class Journal:
         self.backlog = Backlog()
         self._lock = lock
         self._fd = -1
+        self._tail: Tail = AppendingTail(self._fd)
         self._starts = StartWriter()
         self._slots: Slots | None = None
         self._number = 0
@@ -140,6 +142,7 @@ class Journal:
         """The journal of a dead process, whose lock we hold. Its open attempts are in `orphaned`."""
         journal = cls(segments, lock, clock=clock)
         journal._fd = segments.reopen_last()
+        journal._tail = AppendingTail(journal._fd)
         return journal
 
     def orphaned(self) -> list[SentLine]:
@@ -155,7 +158,14 @@ class Journal:
                 sent[number_sent] = line
         self._last = last
         self.backlog = Backlog(last)
-        return [read_sent(line) for line in sent.values()]
+        return [found for line in sent.values() if (found := self._read_sent(line)) is not None]
+
+    def _read_sent(self, line: bytes) -> SentLine | None:
+        try:
+            return read_sent(line)
+        except (ValueError, KeyError, TypeError) as error:  # damaged by a power cut: nobody can say what it was
+            get("metering").error("journal_line_unreadable", journal=self.id, error=str(error))
+            return None
 
     def settle_orphan(self, found: SentLine, ending: Ending) -> UsageRecord:
         """End an attempt that `orphaned` returned."""
@@ -223,12 +233,14 @@ class Journal:
     def close(self) -> None:
         """Make all durable and let go of the lock: from now on the journal is an orphan."""
         self._write_ended()
+        self._tail.close(self.segments.all[-1].size)
         self._dirty = True
         sync = self.sync_later()
         if sync is not None:
             sync()
         os.close(self._fd)
         self._fd = -1
+        self._tail = AppendingTail(self._fd)  # a late line must not go into whatever has that number next
         if self._slots is not None:
             for attempt in self._open.values():  # Whoever ends them later must not store into a mapping that is gone.
                 attempt.detach()
@@ -241,11 +253,7 @@ class Journal:
             self._rotate()
             segment = self.segments.all[-1]
         self._dirty = True
-        try:
-            write_whole(self._fd, line)
-        except OSError:
-            os.ftruncate(self._fd, segment.size)
-            raise
+        self._tail.write(line, segment.size)
         segment.size += len(line)
 
     def _write_ended(self) -> None:
@@ -263,13 +271,14 @@ class Journal:
 
     def _rotate(self) -> None:
         """On to a new segment; on a full disk the old one goes on for a while."""
-        former = self._fd
+        former, tail, last = self._fd, self._tail, self.segments.all[-1]
         try:
             self._begin_segment()
         except OSError as error:
             get("metering").error("journal_rotation_failed", error=str(error))
             self._rotate_at_bytes = self.segments.all[-1].size + self._segment_bytes // 8
             return
+        tail.close(last.size)
         self._retired.append(former)
 
     def _begin_segment(self) -> None:
@@ -277,6 +286,7 @@ class Journal:
         last = self.backlog.last  # not `_last`: that counts lines which are still to be written
         carried = [sent_line(each.number, each.slot, each.start_json) for each in self._open.values()]
         self._fd = self.segments.begin(Head(number, tuple(last)), head_line(self.id, number, last) + b"".join(carried))
+        self._tail = tail_of(self._fd, self.segments.all[-1].size)
         self._rotate_at_bytes = self.segments.all[-1].size + self._segment_bytes
         self._begun_at = self.clock()
         self._dirty = True

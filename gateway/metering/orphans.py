@@ -102,8 +102,8 @@ class Orphans:
             segments.delete()
             os.close(lock)
             return 0
+        died_at = segments.all[-1].path.stat().st_mtime  # which reopening may change
         journal = Journal.reopen(segments, lock, clock=self._clock)
-        died_at = segments.all[-1].path.stat().st_mtime
         found = journal.orphaned()
         slots = read_slots(segments.slots_path)
         for each in found:

@@ -2,7 +2,8 @@
 
 A segment begins with a head that says where each partition's numbering stood, followed by the `sent` lines of the
 attempts that were open then. So the last segment alone tells what is open and where the numbers stand, and a closed
-one can go as soon as Redis has surely kept its records, however long a stream that began in it still runs.
+one can go as soon as Redis has surely kept its records, however long a stream that began in it still runs. What
+follows the last line feed of a file, a torn line or the zeros of tail.py, is no part of it.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.metering.lines import Head, read_head
+from gateway.metering.tail import write_whole
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Segments:
         """A new last segment that starts with `content`. It appears whole or not at all. Returns its descriptor."""
         path = self.directory / f"{self.journal_id}.{head.segment:06d}.log"
         unnamed = path.with_suffix(".new")
-        descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             write_whole(descriptor, content)
             unnamed.rename(path)
@@ -73,7 +75,7 @@ class Segments:
                 self.all.append(Segment(path, head, path.stat().st_size))
 
     def reopen_last(self) -> int:
-        """Go on writing the last segment, from its last whole line."""
+        """Go on writing the last segment, from its last whole line; what a dead process left behind it is cut off."""
         segment = self.all[-1]
         descriptor = os.open(segment.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         content = segment.path.read_bytes()
@@ -118,12 +120,6 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
         for line in file:
             if line.endswith(b"\n"):
                 yield line
-
-
-def write_whole(descriptor: int, content: bytes) -> None:
-    """One `write` that takes all or raises. What it took of a content that does not fit is the caller's to undo."""
-    if os.write(descriptor, content) != len(content):
-        raise OSError("the disk is full")
 
 
 def take_lock(path: Path, *, create: bool = False) -> int | None:

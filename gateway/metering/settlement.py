@@ -25,7 +25,7 @@ def settle(start: AttemptStart, ending: Ending) -> UsageRecord:
         cost_nano = None
     else:
         cost_nano = cost(usage, price)
-    return UsageRecord(start=start, ending=ending, usage=usage, source=source, cost_nano=cost_nano)
+    return UsageRecord(start, ending, usage, source, cost_nano)
 
 
 def _usage(start: AttemptStart, ending: Ending) -> tuple[Usage, Source]:

@@ -7,7 +7,7 @@ import pytest
 
 from backends.errors import TimedOut
 from backends.types import Clocks
-from gateway.dispatch.clocks import AFTER_DONE_S, SILENCE_S, Watch
+from gateway.dispatch.clocks import AFTER_DONE_S, SILENCE_S, Alarms, Watch
 from tests.support.virtual_time import run
 
 CLOCKS = Clocks(first_token_s=60, between_tokens_s=30, answer_s=300, total_s=600, stream_total_s=3600)
@@ -33,7 +33,7 @@ def ends(story: Callable[[Answer], Awaitable[None]], *, stream: bool = True) -> 
 
     async def play() -> tuple[str, float]:
         loop = asyncio.get_running_loop()
-        watch = Watch(loop, answer, CLOCKS, stream=stream, total_at=600, stream_total_at=3600)
+        watch = Watch(Alarms(loop), answer, CLOCKS, stream=stream, total_at=600, stream_total_at=3600)
         with pytest.raises(TimedOut) as caught, watch:
             await story(answer)
         return caught.value.clock, loop.time()
@@ -118,7 +118,7 @@ def test_the_callers_cancellation_passes_through_as_such() -> None:
         task = asyncio.current_task()
         assert task is not None
         loop.call_later(5, task.cancel)
-        watch = Watch(loop, Answer(), CLOCKS, stream=True, total_at=600, stream_total_at=3600)
+        watch = Watch(Alarms(loop), Answer(), CLOCKS, stream=True, total_at=600, stream_total_at=3600)
         with pytest.raises(asyncio.CancelledError), watch:
             await asyncio.Future()
         task.uncancel()
@@ -126,11 +126,14 @@ def test_the_callers_cancellation_passes_through_as_such() -> None:
     run(play())
 
 
-def test_a_watch_that_was_left_in_time_leaves_no_timer_behind() -> None:
-    async def play() -> None:
-        loop = asyncio.get_running_loop()
-        with Watch(loop, Answer(), CLOCKS, stream=True, total_at=600, stream_total_at=3600):
+def test_a_watch_that_was_left_in_time_leaves_no_alarm_behind() -> None:
+    async def play() -> list[float]:
+        loop, answer = asyncio.get_running_loop(), Answer()
+        alarms = Alarms(loop)
+        with Watch(alarms, answer, CLOCKS, stream=True, total_at=600, stream_total_at=3600):
             await asyncio.sleep(1)
+        assert alarms.waiting() == []
         await asyncio.sleep(10_000)
+        return answer.comments
 
-    run(play())
+    assert run(play()) == []

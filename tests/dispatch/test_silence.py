@@ -98,6 +98,15 @@ async def late(sink: Sink) -> None:
     sink.on_data(END)
 
 
+async def long(sink: Sink) -> None:
+    """Half an hour, past every clock but the one for whole streams."""
+    sink.on_head(200, {"content-type": "text/event-stream"})
+    for _ in range(360):
+        sink.on_data(HELLO)
+        await asyncio.sleep(5)
+    sink.on_data(END)
+
+
 async def lost_after_a_while(sink: Sink) -> None:
     sink.on_head(200, {"content-type": "text/event-stream"})
     await asyncio.sleep(20)
@@ -125,3 +134,8 @@ def test_when_nobody_answers_a_stream_that_was_kept_alive_ends_with_an_error_eve
     assert b"data: [DONE]" not in said
     last = orjson.loads(said.rsplit(b"data: ", 1)[1])
     assert last["error"]["code"] == "upstream_error"
+
+
+def test_a_stream_that_goes_on_is_neither_cut_nor_begun_again(tmp_path: Path) -> None:
+    caller = play(tmp_path, long)
+    assert b"".join(data for _, data in caller.heard) == HELLO * 360 + END

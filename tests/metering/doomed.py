@@ -14,6 +14,9 @@ from gateway.metering.meter import Meter
 from gateway.store.redis import connect
 from tests.metering.making import complete, start
 
+KEYS = 50
+"""So many that no partition of the ledger gets more requests than it keeps, however fast the machine."""
+
 
 async def meter_forever(directory: Path, url: str, notes: int, seed: str) -> None:
     dice = random.Random(seed)
@@ -25,7 +28,7 @@ async def meter_forever(directory: Path, url: str, notes: int, seed: str) -> Non
         number += 1
         name = f"{seed}-{number}"
         stream = dice.random() < 0.5
-        opened = meter.sent(start(request=name, key=f"key_{number % 5}", stream=stream))
+        opened = meter.sent(start(request=name, key=f"key_{number % KEYS}", stream=stream))
         events = dice.randrange(50)
         opened.progress(events)
         os.write(notes, f"sent {name} {events if stream else -1}\n".encode())

@@ -1,12 +1,16 @@
 """The journal on its own: what is on disk, and when."""
 
+import errno
+import mmap
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import Unavailable
-from gateway.metering import segments as segments_module
+from gateway.metering import tail as tail_module
 from gateway.metering.backlog import Backlog
 from gateway.metering.journal import Journal
 from gateway.metering.lines import DoneLine
@@ -19,12 +23,16 @@ from tests.metering.making import complete, start
 
 
 def content(journal: Journal) -> bytes:
-    return b"".join(segment.path.read_bytes() for segment in journal.segments.all)
+    return b"".join(segment.path.read_bytes().rstrip(b"\0") for segment in journal.segments.all)
 
 
 def orphaned_after(journal: Journal) -> Journal:
     """The journal as the next process finds it."""
     journal.close()
+    return reopened(journal)
+
+
+def reopened(journal: Journal) -> Journal:
     lock = take_lock(journal.segments.lock_path)
     assert lock is not None
     segments = Segments(journal.segments.directory, journal.id)
@@ -109,12 +117,15 @@ def test_slots_grow_and_end_gracefully(tmp_path: Path, monkeypatch: pytest.Monke
     assert [slot_value(found, slot) for slot in (4, 5, BLOCK_SLOTS, 2 * BLOCK_SLOTS)] == [4, 0, BLOCK_SLOTS, 0]
 
 
-def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize("zeros", [0, 5_000])
+def test_a_torn_last_line_is_cut_off(tmp_path: Path, zeros: int) -> None:
     journal = Journal.open(tmp_path)
     journal.sent(start(request="whole"))
+    journal.close()
     with journal.segments.all[-1].path.open("ab") as file:
-        file.write(b'{"sent":2,"slot":-1,"start":{"att')
-    after = orphaned_after(journal)
+        file.write(b'{"sent":2,"slot":-1,"start":{"att' + bytes(zeros))
+    after = reopened(journal)
+    assert content(after).endswith(b"}\n")
     found = after.orphaned()
     assert [each.start.request_id for each in found] == ["whole"]
     after.settle_orphan(found[0], complete())
@@ -186,12 +197,14 @@ def test_a_journal_at_its_bound_lets_nothing_more_out(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_full_disk_delays_ends_and_refuses_beginnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = Journal.open(tmp_path)
-    opened = [journal.sent(start(number)) for number in range(3)]
-    whole = os.write
-    with monkeypatch.context() as full:
-        full.setattr(segments_module.os, "write", lambda fd, data: whole(fd, data[:10]))
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "no space left")
+
+
+def check_full_disk(journal: Journal, disk_is_full: AbstractContextManager[object]) -> None:
+    long = {"env": "x" * 2 * mmap.ALLOCATIONGRANULARITY}  # longer than what is left of any block of one page
+    opened = [journal.sent(start(number, tags=long)) for number in range(3)]
+    with disk_is_full:
         records = [each.done(complete(output=number)) for number, each in enumerate(opened)]
         assert [record.usage.output for record in records] == [0, 1, 2]
         with pytest.raises(Unavailable):
@@ -206,11 +219,63 @@ def test_a_full_disk_delays_ends_and_refuses_beginnings(tmp_path: Path, monkeypa
     after.close()
 
 
+def test_a_full_disk_delays_ends_and_refuses_beginnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "BLOCK_BYTES", 1)  # a page, then as much as the line at its end needs
+    journal = Journal.open(tmp_path)
+
+    @contextmanager
+    def disk_is_full() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(tail_module.os, "posix_fallocate", full)
+            yield
+
+    check_full_disk(journal, disk_is_full())
+
+
+def test_where_nothing_can_be_mapped_lines_are_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module.os, "posix_fallocate", full)
+    journal = Journal.open(tmp_path)
+    whole = os.write
+
+    @contextmanager
+    def disk_is_full() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(tail_module.os, "write", lambda fd, data: whole(fd, data[:10]))
+            yield
+
+    check_full_disk(journal, disk_is_full())
+
+
+def test_a_living_journal_is_read_up_to_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "BLOCK_BYTES", 1)
+    journal = Journal.open(tmp_path)
+    for number in range(50):  # over many blocks, whose borders lines cross
+        journal.sent(start(number)).done(complete())
+    size = journal.segments.all[-1].size
+    path = journal.segments.all[-1].path
+    assert path.stat().st_size > size
+    assert len(list(journal.segments.lines([0] * 64))) == 101
+    journal.close()
+    assert path.stat().st_size == size
+
+
 def test_an_attempt_that_ends_after_the_close_stores_nowhere(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path)
     opened = journal.sent(start(stream=True))
     journal.close()
     opened.progress(5)
+
+
+def test_an_end_after_the_close_is_written_nowhere(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path)
+    opened = journal.sent(start())
+    journal.close()
+    with (tmp_path / "next").open("w+b") as file:  # has the number that the journal's file had
+        opened.done(complete())
+        assert os.fstat(file.fileno()).st_size == 0
+    after = reopened(journal)
+    assert len(after.orphaned()) == 1
+    after.close()
 
 
 def test_memory_holds_one_unbroken_run_within_its_bound() -> None:

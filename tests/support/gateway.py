@@ -34,8 +34,11 @@ def free_port() -> int:
 
 def processes_below(pid: int) -> list[tuple[int, str]]:
     """(pid, name) of a process' children."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [(int(child), Path(f"/proc/{child}/comm").read_text().strip()) for child in text.split()]
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended since it was listed
+            found.append((int(child), Path(f"/proc/{child}/comm").read_text().strip()))
+    return found
 
 
 def resident_bytes(pid: int) -> int:

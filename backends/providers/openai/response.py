@@ -73,4 +73,6 @@ def read_usage(usage: Any) -> Usage | None:
 
 def _count(counts: dict[str, Any], name: str) -> int | None:
     value = counts.get(name)
+    if type(value) is int and value >= 0:  # nearly always
+        return value
     return int(value) if isinstance(value, (int, float)) and value >= 0 else None

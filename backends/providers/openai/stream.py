@@ -10,6 +10,7 @@ import orjson
 
 from backends.errors import BackendError, BadAnswer, ConnectionLost
 from backends.providers.openai.errors import error_in_answer
+from backends.providers.openai.likeness import Likeness
 from backends.providers.openai.response import read_usage
 from backends.types import Usage
 
@@ -26,6 +27,7 @@ class OpenAIStreamRelay:
     __slots__ = (
         "_held",
         "_hide_usage",
+        "_likeness",
         "_resumed",
         "_tail",
         "_terminator",
@@ -50,6 +52,7 @@ class OpenAIStreamRelay:
         self._resumed = resumed
         self._tail = b""
         self._held: list[bytes] = []
+        self._likeness = Likeness()
         self._terminator = _DONE
 
     def feed(self, data: bytes) -> bytes:
@@ -57,10 +60,14 @@ class OpenAIStreamRelay:
         if self._tail:
             data = self._tail + data
             self._tail = b""
+        if self._likeness.fits(data):
+            self.content_events += 1
+            return self.passing(data)
         if not data.endswith((b"\n\n", b"\r\n\r\n")):
             data = self._whole_events(data)
         if self.committed and not _says_something(data):
             self.content_events += data.count(b"data:")
+            self._likeness.learn(data)
             return self.passing(data)
         return self._listen(data)
 

@@ -6,6 +6,8 @@ nothing in it but their upstream.
 
 import asyncio
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from gateway.auth.keys import digest
@@ -14,13 +16,14 @@ from gateway.door import ClientLeft, Request
 from gateway.errors import GatewayError, Internal, Unauthorized
 from gateway.http.body import check_media_type, content_coding, decode_body, too_large
 from gateway.http.dataplane.plane import Plane
-from gateway.http.dataplane.request_head import Headers, RequestHead
+from gateway.http.dataplane.request_head import RequestHead
 from gateway.http.dataplane.responder import DataPlaneResponder, Outlet
 from gateway.http.dataplane.routes import Route
 from gateway.http.headers import cors_for
 from gateway.log import get
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Connection(Outlet, Protocol):
@@ -71,9 +74,9 @@ class Exchange:
         self._route = route
         self._head = head
         self._started_at = time.monotonic()
-        self._id = plane.ids.keep(head.get(b"x-request-id"))
-        always = cors_for(head.get(b"origin"), plane.state.cors_origins) if b"origin" in head.fields else {}
-        self.responder = DataPlaneResponder(connection, head.version == b"HTTP/1.1", always, plane.date)
+        self._id = plane.ids.keep(head.request_id)
+        always = _NOTHING if head.origin is None else cors_for(head.origin, plane.state.cors_origins)
+        self.responder = DataPlaneResponder(connection, head.modern, always, plane.date)
         self.task: asyncio.Task[None] | None = None
         self._principal: Principal | None = None
         self._raw: bytes | None = None
@@ -88,7 +91,8 @@ class Exchange:
     def begin(self) -> None:
         """The head is here: check the key, from memory if it is there."""
         try:
-            self._principal = self._plane.state.keys.cached(self._key_hash(), self._connection.peer)
+            key_hash = self._head.key_hash = self._key_hash()
+            self._principal = self._plane.state.keys.cached(key_hash, self._connection.peer)
             if self._principal is not None:
                 self._await_body()
         except GatewayError as error:
@@ -96,6 +100,21 @@ class Exchange:
             return
         if self._principal is None:
             self._start()
+
+    @property
+    def admitted(self) -> bool:
+        """The key is known, and nothing in the head is to be refused."""
+        return self._principal is not None
+
+    def begin_known(self, raw: bytes) -> None:
+        """The head has been here before and was found good; the body is here too."""
+        try:
+            self._principal = self._plane.state.keys.cached(self._head.key_hash, self._connection.peer)
+        except GatewayError as error:
+            self.refuse(error)
+            return
+        self._raw = raw
+        self.task = self._plane.loop.create_task(self._run())
 
     def body(self, raw: bytes) -> None:
         """The body is here, whole."""
@@ -184,21 +203,13 @@ class Exchange:
             await self._arrival
 
     def _request(self) -> Request:
-        assert self._raw is not None
-        assert self._principal is not None
-        coding, body = self._head.get(b"content-encoding"), self._raw
-        if coding is not None:
-            body = decode_body(body, content_coding(coding), self._plane.state.body_limit)
-        return Request(
-            id=self._id,
-            method="POST",
-            path=self._route.path,
-            headers=Headers(self._head.fields),
-            body=body,
-            principal=self._principal,
-            provider=self._route.provider,
-            started_at=self._started_at,
-        )
+        head, body, principal, route = self._head, self._raw, self._principal, self._route
+        assert body is not None
+        assert principal is not None
+        if b"content-encoding" in head.fields:
+            body = decode_body(body, content_coding(head.get(b"content-encoding")), self._plane.state.body_limit)
+        # By place: with the names spelled out this takes twice as long.
+        return Request(self._id, "POST", route.path, head.headers, body, principal, route.provider, self._started_at)
 
     def _refused(self, error: GatewayError) -> None:
         metrics, dialect = self._plane.state.metrics, self._route.dialect

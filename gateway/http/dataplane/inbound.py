@@ -10,9 +10,11 @@ from typing import Final, cast
 
 from gateway.dialects.openai_errors import render_error
 from gateway.errors import GatewayError, TooSlow
+from gateway.http.dataplane.acquaintance import Acquaintance
 from gateway.http.dataplane.backlog import Backlog
 from gateway.http.dataplane.clocks import BODY_IDLE_S, BODY_TOTAL_S, HEAD_S, IDLE_S, LINGER_S, WriteClock
 from gateway.http.dataplane.exchange import Exchange
+from gateway.http.dataplane.phase import Phase
 from gateway.http.dataplane.plane import Plane
 from gateway.http.dataplane.reader import RequestReader
 from gateway.http.dataplane.responder import DataPlaneResponder
@@ -20,24 +22,6 @@ from gateway.http.dataplane.routes import Route
 
 DROPPED_BODY: Final = 64 << 10
 """The rest of a refused request is read and dropped up to this; a connection with more to come is closed."""
-
-
-class Phase:
-    """What the connection is waiting for. Plain numbers: an Enum's members cost a tenth of a microsecond a look."""
-
-    IDLE: Final = 0
-    """A request."""
-    HEAD: Final = 1
-    """The rest of a head."""
-    BODY: Final = 2
-    """The rest of a body."""
-    ANSWER: Final = 3
-    """The end of the answer under way."""
-    LINGER: Final = 4
-    """The caller to read our last words and hang up."""
-    CLOSED: Final = 5
-    """The transport to get rid of what was written."""
-    NAMES: Final = ("idle", "head", "body", "answer", "linger", "closed")
 
 
 class DataPlaneProtocol(asyncio.Protocol):
@@ -55,6 +39,7 @@ class DataPlaneProtocol(asyncio.Protocol):
         self._since = 0.0
         self._body_read_at = 0.0
         self._partial = b""
+        self._last = Acquaintance()
         self._taking = False
         self._drained: asyncio.Future[None] | None = None
         self._write_clock = WriteClock()
@@ -99,7 +84,7 @@ class DataPlaneProtocol(asyncio.Protocol):
         """Bytes from the caller."""
         if self._phase == Phase.ANSWER or self.writing_paused or self._backlog.pieces:
             self._keep(data)
-        elif not self.gone and not self._take_whole(data):
+        elif not self.gone and not (self._phase == Phase.IDLE and not self._partial and self._take_whole(data)):
             self._take(data)
 
     def pause_writing(self) -> None:
@@ -202,13 +187,23 @@ class DataPlaneProtocol(asyncio.Protocol):
 
     def _take_whole(self, data: bytes) -> bool:
         """A request that came in one piece with nothing behind it, as most do."""
-        if self._phase != Phase.IDLE or self._partial:
-            return False
-        route, reader = self._plane.routes.find(data), self._reader
+        last, reader = self._last, self._reader
+        size = last.meet(data)
+        if 0 <= size <= self._plane.state.body_limit:
+            self._phase = Phase.ANSWER
+            self._route = last.route
+            reader.skip(last.head)
+            self._exchange = exchange = Exchange(self._plane, self, last.route, last.head)
+            exchange.begin_known(data[len(data) - size :])
+            return True
+        route = self._plane.routes.find(data)
         if route is None or not reader.feed_whole(data):
             return False
         self._route = route
+        head = reader.head
         self._open(route)
+        if head is not None and self._exchange is not None and self._exchange.admitted:
+            last.remember(data, head, route)
         return True
 
     def _take(self, data: bytes) -> None:

@@ -35,6 +35,7 @@ class RequestReader:
         "_repeats",
         "_seen",
         "_tail",
+        "_untouched",
         "complete",
         "dropping",
         "head",
@@ -45,12 +46,16 @@ class RequestReader:
         self._limit = body_limit
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._tail = b""
+        self._untouched = False
         self.next()
 
     def next(self) -> None:
         """Ready for another request."""
         self.head: RequestHead | None = None
         self.complete = False
+        if self._untouched:
+            self._untouched = False
+            return
         self.dropping = False
         """The body is read and not kept."""
         self.size = 0
@@ -73,6 +78,11 @@ class RequestReader:
     def left(self) -> int | None:
         """What a sized body still lacks; None for a chunked one."""
         return None if self.head is not None and self.head.chunked else self._left
+
+    def skip(self, head: RequestHead) -> None:
+        """The request is here whole, and need not be read: it has this head."""
+        self.head = head
+        self.complete = self._untouched = True
 
     def feed_whole(self, data: bytes) -> bool:
         """Most requests come in one piece with nothing behind them: such a one is read at a single stroke.

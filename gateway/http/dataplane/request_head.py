@@ -58,23 +58,51 @@ class RequestHead:
     Names are in lower case, the values of a repeated header are one list (RFC 9110, section 5.3).
     """
 
-    __slots__ = ("chunked", "content_length", "fields", "keep_alive", "repeated", "version")
+    __slots__ = (
+        "chunked",
+        "content_length",
+        "fields",
+        "headers",
+        "keep_alive",
+        "key_hash",
+        "modern",
+        "origin",
+        "repeated",
+        "request_id",
+        "version",
+    )
 
     def __init__(self, raw: bytes, fields: dict[bytes, bytes], repeated: frozenset[bytes] = frozenset()) -> None:
         self.fields = fields
+        self.headers = Headers(fields)
         self.repeated = repeated
         """Names that came more than once."""
         line_end = raw.find(b"\r")
         self.version = raw[line_end - 8 : line_end]
+        self.modern = self.version == b"HTTP/1.1"
         self.chunked = b"transfer-encoding" in fields
         self.content_length = int(fields.get(b"content-length") or 0)
         """0 where it is absent, as for a chunked body."""
         options = fields.get(b"connection")
-        self.keep_alive = self.version == b"HTTP/1.1" if options is None else self._keeps(options)
+        self.keep_alive = self.modern if options is None else self._keeps(options)
         """The caller means to go on using the connection."""
+        self.request_id = self.get(b"x-request-id")
+        self.origin = self.get(b"origin")
+        self.key_hash = ""
+        """The hash of its key, once it has been made."""
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.version.decode('ascii', 'replace')} {len(self.fields)} headers>"
+
+    def with_length(self, size: int) -> "RequestHead":
+        """The same head before a sized body of another length."""
+        head = RequestHead.__new__(RequestHead)
+        for name in self.__slots__:
+            setattr(head, name, getattr(self, name))
+        head.fields = {**self.fields, b"content-length": b"%d" % size}
+        head.headers = Headers(head.fields)
+        head.content_length = size
+        return head
 
     @property
     def expects_continue(self) -> bool:

@@ -8,7 +8,11 @@
 --       n, then n times: id, meaning;
 --       n, then n times: day that is counted;
 --       for each hash of counters: when it expires (0: never), n, then n times: field, increment;
---       to the end: request id, admitted at, attempt as JSON
+--       admitted at and id of each request, as one JSON array of both in turn;
+--       to the end, in the same order: each request's attempts as a JSON array
+--
+-- Requests are the many, and each argument and each command costs more than what it says or does: so there is one
+-- argument for all ids, and a few commands for all requests. A batch is far below what `unpack` can take.
 
 local LARGEST_ENTRY = 65536
 local TRIM_AT_ONCE = 1000
@@ -45,32 +49,38 @@ for k = 6, #KEYS do
   end
 end
 
-while at <= #ARGV do
-  local id, admitted_at, attempt = take(), take(), take()
-  local entry = redis.call('HGET', KEYS[4], id)
-  if entry and #entry + #attempt < LARGEST_ENTRY then
-    entry = string.sub(entry, 1, -2) .. ',' .. attempt .. ']'
-  else
-    -- New; or one id used by so many requests that their entry would grow without end.
-    entry = '[' .. attempt .. ']'
+local places = cjson.decode(take())
+if #places > 0 then
+  redis.call('ZADD', KEYS[3], unpack(places))
+  local ids = {}
+  for n = 2, #places, 2 do
+    ids[#ids + 1] = places[n]
   end
-  redis.call('HSET', KEYS[4], id, entry)
-  redis.call('ZADD', KEYS[3], admitted_at, id)
-end
-
-local function forget(ids)
-  if #ids > 0 then
-    redis.call('ZREM', KEYS[3], unpack(ids))
-    redis.call('HDEL', KEYS[4], unpack(ids))
+  local entries, changes = redis.call('HMGET', KEYS[4], unpack(ids)), {}
+  for n, id in ipairs(ids) do
+    local entry, attempts = entries[n], take()
+    if entry and #entry + #attempts < LARGEST_ENTRY then
+      attempts = string.sub(entry, 1, -2) .. ',' .. string.sub(attempts, 2)
+    end -- else new; or one id used by so many requests that their entry would grow without end
+    changes[2 * n - 1], changes[2 * n] = id, attempts
   end
+  redis.call('HSET', KEYS[4], unpack(changes))
 end
 
 local excess = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[4])
 if excess > 0 then
-  forget(redis.call('ZRANGE', KEYS[3], 0, math.min(excess, TRIM_AT_ONCE) - 1))
+  local ids, popped = {}, redis.call('ZPOPMIN', KEYS[3], math.min(excess, TRIM_AT_ONCE))
+  for n = 1, #popped, 2 do
+    ids[#ids + 1] = popped[n]
+  end
+  redis.call('HDEL', KEYS[4], unpack(ids))
 end
 local oldest = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[5])
-forget(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', oldest), 'LIMIT', 0, TRIM_AT_ONCE))
+local old = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', oldest), 'LIMIT', 0, TRIM_AT_ONCE)
+if #old > 0 then
+  redis.call('ZREM', KEYS[3], unpack(old))
+  redis.call('HDEL', KEYS[4], unpack(old))
+end
 
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return tonumber(ARGV[3])

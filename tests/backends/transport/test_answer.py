@@ -274,3 +274,64 @@ def test_a_closed_reader_takes_nothing() -> None:
     reader.close()
     with pytest.raises(BackendError):
         reader.feed(SIZED)
+
+
+LIKE = b"HTTP/1.1 200 OK\r\nx-a: 1\r\ncontent-length: %d\r\n\r\n%b"
+
+
+def test_an_answer_with_the_last_ones_head_needs_no_parser_and_says_the_same() -> None:
+    reader = AnswerReader()
+    for body in (b"one", b"three", b"", b"four" * 9999):
+        sink = Recorder()
+        reader.begin(sink)
+        assert reader.feed(LIKE % (len(body), body))
+        reader.release()
+        assert (sink.status, sink.body) == (200, body)
+        assert dict(sink.headers) == {"x-a": "1", "content-length": str(len(body))}
+        assert reader.keep_open
+
+
+def test_known_heads_and_parsed_ones_take_turns() -> None:
+    reader = AnswerReader()
+    first = Recorder()
+    reader.begin(first)
+    reader.feed(LIKE % (3, b"one"))
+    for pieces, status, body in (
+        ((CHUNKED,), 200, play(CHUNKED)[0].body),
+        ((LIKE % (3, b"two"),), 200, b"two"),
+        ((LIKE[:20], LIKE[20:] % (3, b"cut")), 200, b"cut"),
+        ((LIKE.replace(b"200 OK", b"503 No") % (2, b"no"),), 503, b"no"),
+        ((LIKE % (4, b"last"),), 200, b"last"),
+    ):
+        sink = Recorder()
+        reader.begin(sink)
+        assert [reader.feed(piece) for piece in pieces][-1]
+        assert (sink.status, sink.body) == (status, body)
+    assert first.headers["content-length"] == "3"
+
+
+def test_a_body_that_looks_like_an_answer_is_not_taken_for_a_head() -> None:
+    reader = AnswerReader()
+    disguise = LIKE % (4, b"evil")
+    for _ in range(2):
+        sink = Recorder()
+        reader.begin(sink)
+        assert not reader.feed(b"HTTP/1.1 200 OK\r\nx-a: true\r\ncontent-length: %d\r\n\r\n" % len(disguise))
+        assert reader.feed(disguise)
+        assert (sink.headers["x-a"], sink.body) == ("true", disguise)
+    sink = Recorder()
+    reader.begin(sink)
+    assert reader.feed(disguise)
+    assert (sink.headers["x-a"], sink.body) == ("1", b"evil")
+    assert not hasattr(reader, "__dict__")
+
+
+def test_a_known_head_with_more_behind_its_answer_is_read_with_care() -> None:
+    reader = AnswerReader()
+    reader.begin(Recorder())
+    reader.feed(LIKE % (3, b"one"))
+    sink = Recorder()
+    reader.begin(sink)
+    assert reader.feed(LIKE % (3, b"two") + b"more")
+    assert sink.body == b"two"
+    assert not reader.keep_open

@@ -39,7 +39,8 @@ class Line:
 
     def __init__(self, origin: Origin = A, *, promised_idle_s: float | None = None, reusable: bool = True) -> None:
         self.origin = origin
-        self.idle_since = 0.0
+        self.idle_since = self.idle_until = 0.0
+        self.proven = True
         self.promised_idle_s = promised_idle_s
         self.reusable = reusable
         self.stale = False
@@ -115,12 +116,24 @@ def test_what_cannot_be_used_again_is_closed() -> None:
 
 
 def test_stale_connections_are_passed_over() -> None:
-    pool, good, stale = make(Clock()), Line(), Line()
+    clock = Clock()
+    pool, good, stale = make(clock), Line(), Line()
     pool.give_back(good)
     pool.give_back(stale)
     stale.stale = True
+    clock.pass_time(0.001)
     assert pool.take(A) is good
     assert stale.closed
+
+
+def test_a_connection_that_came_back_in_this_turn_of_the_loop_is_looked_at_only_after_its_first_exchange() -> None:
+    pool, proven, new = make(Clock()), Line(), Line()
+    new.proven = False
+    for line in (proven, new):
+        line.stale = True
+        pool.give_back(line)
+    assert pool.take(A) is proven
+    assert new.closed
 
 
 def test_a_lost_connection_is_forgotten() -> None:
