@@ -2,6 +2,7 @@
 
 BackendError
 ├── Refused              it answered, with an error; `fault` says whose it is
+├── NotCarried           this protocol has no words for what the caller asks: nothing was sent
 ├── ConnectFailed        nothing was sent: nothing can have been billed
 ├── ConnectionLost       it hung up before its answer was whole
 ├── TimedOut             one of the clocks ran out; `clock` says which
@@ -66,6 +67,27 @@ class Refused(BackendError):
         self.retry_after_s = retry_after_s
         self.reason = str(reply.status)
         self.may_have_billed = reply.status >= 500 and reply.status != 503
+
+
+class NotCarried(BackendError):
+    """The request holds what this target's protocol can't say, and leaving it out would change what is asked.
+
+    `param` names the caller's field, `message` says what is wrong and what would be right. Another target may help.
+    """
+
+    fault = Fault.CALLER
+    may_have_billed = False
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
+        self.message = message
+        self.reason = f"unsupported:{param}"
+
+    @property
+    def another_target_may_help(self) -> bool:
+        """It is this protocol that lacks the words."""
+        return True
 
 
 class ConnectFailed(BackendError):

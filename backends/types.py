@@ -5,7 +5,10 @@ Those that are made for each request are named tuples: as immutable as a frozen 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Usage(NamedTuple):
@@ -21,18 +24,53 @@ class Usage(NamedTuple):
     output: int = 0
     reasoning: int = 0
 
+    @property
+    def prompt(self) -> int:
+        """All that was read."""
+        return self.input + self.cache_read_input + self.cache_creation_input
+
+    @property
+    def completion(self) -> int:
+        """All that was written."""
+        return self.output + self.reasoning
+
+
+Chunk = dict[str, Any]
+"""A piece of a streamed answer in the common form: the `data` object of one chunk of OpenAI's chat completions."""
+
 
 class ChatRequest(NamedTuple):
-    """A caller's chat request: OpenAI's body parsed once, and the bytes it came as."""
+    """A caller's request: parsed once into the common form, and the bytes it came as.
+
+    The common form of a chat is OpenAI's chat body, whatever the caller speaks; other routes keep their own.
+    """
 
     raw: bytes
+    """As the caller wrote it, in the dialect named below."""
     body: Mapping[str, Any]
+    """In the common form."""
     model: str
     stream: bool
     wants_usage: bool
     """The caller asked for `stream_options.include_usage`."""
     plain: bool = False
     """`raw` is, to the byte, what orjson makes of `body`: no name stands twice in an object, none is escaped."""
+    dialect: str = "openai_chat"
+    """What `raw` is written in (a Dialect's name)."""
+    native: Mapping[str, Any] | None = None
+    """`raw`, parsed, where the dialect is not OpenAI's chat and `body` is a translation of it."""
+    headers: Mapping[str, str] = _NO_HEADERS
+    """Of the caller's headers those that the dialect itself defines (`anthropic-beta`), names in lower case."""
+    created: int = 0
+    """Epoch seconds, for an answer that must bear a date and comes without one; set where an answer is translated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How a provider differs from the protocol's inventor. What is set, is set in a row of providers/compatible.py."""
+
+    dialects: frozenset[str] = frozenset()
+    """Dialects that it understands besides its protocol's own (`openai_responses`, say)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +98,7 @@ class Target:
     """host:port, as operators see it."""
     api_key: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    quirks: Quirks = field(default=Quirks(), repr=False)
     id: str = field(init=False, repr=False, compare=False)
     """`provider/model@endpoint`, the name in headers, ledger and metrics."""
 
@@ -76,6 +115,8 @@ class UpstreamRequest(NamedTuple):
     body: bytes
     stream: bool
     connect_timeout_s: float
+    dropped: tuple[str, ...] = ()
+    """Fields of the caller's that this target can't honour and that were left out; the caller is told."""
 
     def __repr__(self) -> str:
         """Without headers and body: they hold the key and the caller's words."""

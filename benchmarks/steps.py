@@ -174,7 +174,7 @@ class Bench:
     def steps(self) -> None:
         """Each step alone."""
         request = self.request(body(500))
-        chat = self.dialect.parse(request.body)
+        chat = self.dialect.parse(request.body, {})
         decision = decide(self.table, chat, request, random.random)
         chosen = decision.candidates[0]
         usage = Usage(input=100, output=50)
@@ -187,14 +187,14 @@ class Bench:
             with Watch(self.equipment.alarms, _Quiet(), chosen.clocks, stream=False, total_at=1e9, stream_total_at=1e9):
                 pass
 
-        self.alone("parse 500 B", lambda: self.dialect.parse(request.body))
+        self.alone("parse 500 B", lambda: self.dialect.parse(request.body, {}))
         large = body(100_000)
-        self.alone("parse 100 kB", lambda: self.dialect.parse(large), 20)
+        self.alone("parse 100 kB", lambda: self.dialect.parse(large, {}), 20)
         self.alone("decide, three targets", lambda: decide(self.table, chat, request, random.random))
         self.alone("build_request", lambda: self.adapter.build_request(chat, chosen.target, chosen.clocks))
         self.alone("journal: sent and done", lambda: self.journal.sent(_start(chosen.price)).done(ending))
         self.alone("clocks", watch)
-        self.alone("parse_response", lambda: self.adapter.parse_response(ANSWER))
+        self.alone("parse_response", lambda: self.adapter.parse_response(chat, ANSWER))
         self.alone("metrics of an attempt", lambda: observe(self.metrics, tally, "bench", record))
         self.alone("relay, one chunk", _flowing_relay())
 

@@ -17,9 +17,6 @@ from typing import Any, cast
 import uvloop
 from aiohttp import web
 
-from backends.adapter import Adapter
-from backends.providers.openai import OpenAIAdapter
-from backends.vllm import VLLMAdapter
 from gateway.access_log import AccessLog, ConsoleAccessLog, quiet
 from gateway.admin.routes import admin_routes
 from gateway.admin.services import AdminServices
@@ -27,14 +24,12 @@ from gateway.auth.key_cache import KeyCache
 from gateway.auth.key_store import KeyStore
 from gateway.channel import WorkerChannel
 from gateway.config import Settings
-from gateway.dialects.base import Dialect
-from gateway.dialects.openai_chat import OpenAIChat
 from gateway.dispatch.attempt import Equipment
 from gateway.http.dataplane.server import DataPlaneServer
 from gateway.http.headers import RequestIds
 from gateway.http.middlewares import Rim
 from gateway.http.protocol import StrictRunner, StrictServer
-from gateway.http.routes import PREFIXES, application_routes, operator_routes
+from gateway.http.routes import application_routes, operator_routes
 from gateway.http.state import STATE, HttpState, Liveness
 from gateway.log import get, log_style
 from gateway.metering.ledger import Ledger
@@ -43,6 +38,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.rules_file import Loader
 from gateway.store.redis import Store, StoreUnavailable, connect
+from gateway.translators import adapters, dialects
 from gateway.upstreams import Upstreams
 from gateway.worker import Worker
 
@@ -83,7 +79,7 @@ async def _live(plan: WorkerPlan, index: int, listener: socket.socket, parent: s
         runner = StrictRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        plane = DataPlaneServer(app[STATE], _generating(), cast("StrictServer", runner.server))
+        plane = DataPlaneServer(app[STATE], dialects(), cast("StrictServer", runner.server))
         stack.push_async_callback(plane.close)
         await plane.start(listener)
         channel.send({"is": "ready"})
@@ -102,7 +98,7 @@ def _compose(
 ) -> tuple[Worker, web.Application]:
     """Put the rooms together and start the tasks that run beside requests."""
     settings, metrics, liveness = plan.settings, Metrics(), Liveness()
-    equipment = Equipment(asyncio.get_running_loop(), time.monotonic, meter, metrics, _adapters(), upstreams)
+    equipment = Equipment(asyncio.get_running_loop(), time.monotonic, meter, metrics, adapters(), upstreams)
 
     def observe(into: Metrics) -> None:
         into.store_up.set((), int(store.up))
@@ -142,23 +138,11 @@ def _compose(
 
 def _application(state: HttpState, services: AdminServices) -> web.Application:
     ids = RequestIds()
-    routes = [*application_routes(OpenAIChat()), *operator_routes(), *admin_routes(services)]
+    routes = [*application_routes(dialects()), *operator_routes(), *admin_routes(services)]
     app = web.Application(middlewares=[Rim(ids, sorted({route.path for route in routes})).around], client_max_size=0)
     app[STATE] = state
     app.add_routes(routes)
     return app
-
-
-def _generating() -> dict[str, Dialect]:
-    """The data plane's routes, and what is spoken there."""
-    chat = OpenAIChat()
-    return {f"{prefix}/chat/completions": chat for prefix in PREFIXES}
-
-
-def _adapters() -> dict[str, Adapter]:
-    """By protocol. The sandbox speaks OpenAI's."""
-    openai = OpenAIAdapter()
-    return {"openai": openai, "sandbox": openai, "vllm": VLLMAdapter()}
 
 
 def _access_log(settings: Settings) -> Callable[[Mapping[str, Any]], None]:

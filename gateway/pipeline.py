@@ -56,7 +56,7 @@ class Pipeline:
             self._account(request, dialect, call, status, outcome)
 
     def _decided(self, request: Request, responder: Responder, dialect: Dialect) -> Call:
-        chat = dialect.parse(request.body)
+        chat = dialect.parse(request.body, request.headers)
         table = self.table()
         decision = decide(table, chat, request, self.dice, dialect=dialect.name)
         wishes = read_wishes(request.headers, table.rules.tags)

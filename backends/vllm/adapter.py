@@ -21,10 +21,10 @@ class VLLMAdapter(OpenAIAdapter):
         """OpenAI's request, with the reasoning of earlier turns under the name that the engine reads."""
         return super().build_request(name_reasoning_as_vllm_does(chat), target, clocks)
 
-    def parse_response(self, body: bytes) -> ChatAnswer:
+    def parse_response(self, chat: ChatRequest, body: bytes) -> ChatAnswer:
         """A whole answer, its reasoning under both names."""
         try:
-            answer = super().parse_response(body)
+            answer = super().parse_response(chat, body)
         except Refused as refused:
             raise as_vllm_means_it(refused) from None
         return answer._replace(body=put_both_names(answer.body))

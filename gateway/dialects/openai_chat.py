@@ -5,13 +5,13 @@ everything else is the upstream's to judge. Unknown fields are carried along.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 import orjson
 
-from backends.types import ChatRequest
+from backends.types import ChatRequest, Chunk, Usage
 from gateway.dialects.openai_errors import render_error
 from gateway.errors import GatewayError, InvalidRequest
 
@@ -42,7 +42,7 @@ class OpenAIChat:
 
     name = "openai_chat"
 
-    def parse(self, body: bytes) -> ChatRequest:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ChatRequest:  # noqa: ARG002  the protocol's signature
         """The caller's body as a ChatRequest. Raises InvalidRequest (`invalid_json`, `invalid_request`)."""
         chat = _object(body)
         model = chat.get("model")
@@ -59,6 +59,14 @@ class OpenAIChat:
         wants_usage = options is not None and bool(options.get("include_usage"))
         return ChatRequest(body, chat, model, chat.get("stream") is True, wants_usage, plain)
 
+    def render(self, chat: ChatRequest, answer: Mapping[str, Any], usage: Usage | None) -> bytes:  # noqa: ARG002
+        """A chat completion."""
+        return orjson.dumps({**answer, "usage": _usage(usage)} if usage is not None else answer)
+
+    def stream_encoder(self, chat: ChatRequest) -> "ChunkEncoder":
+        """A fresh encoder for one streamed answer."""
+        return ChunkEncoder(wants_usage=chat.wants_usage)
+
     def render_error(self, error: GatewayError) -> bytes:
         """OpenAI's error body."""
         return render_error(error)
@@ -70,6 +78,39 @@ class OpenAIChat:
     def keep_alive(self) -> bytes:
         """A comment (WHATWG server-sent events: a line that starts with a colon)."""
         return b": headrace\n\n"
+
+
+class ChunkEncoder:
+    """Implements gateway.dialects.base.StreamEncoder: the common form is this dialect's own."""
+
+    __slots__ = ("_last", "_wants_usage")
+
+    def __init__(self, *, wants_usage: bool) -> None:
+        self._wants_usage = wants_usage
+        self._last: Chunk = {}
+
+    def encode(self, chunks: Sequence[Chunk]) -> bytes:
+        """One event each."""
+        if chunks:
+            self._last = chunks[-1]
+        return b"".join([b"data: %b\n\n" % orjson.dumps(chunk) for chunk in chunks])
+
+    def close(self, usage: Usage | None) -> bytes:
+        """Usage in a chunk without choices, where the caller asked for it, and the terminator."""
+        if not self._wants_usage or usage is None:
+            return b"data: [DONE]\n\n"
+        last = orjson.dumps({**self._last, "choices": [], "usage": _usage(usage)})
+        return b"data: %b\n\ndata: [DONE]\n\n" % last
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read_input},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    }
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from backends.adapter import Adapter
+from backends.adapter import Adapter, StreamRelay
 from backends.backend import Backend
-from backends.errors import BackendError, ConnectFailed, Refused, TimedOut
-from backends.types import UpstreamRequest, Usage
+from backends.errors import BackendError, ConnectFailed, NotCarried, Refused, TimedOut
+from backends.types import ChatRequest, UpstreamRequest, Usage
 from gateway.catalog.deployments import Deployment
+from gateway.dialects.translated import TranslatedRelay
 from gateway.dispatch.call import Call, Tried
 from gateway.dispatch.clocks import Alarms, Watch
 from gateway.dispatch.failure import tell
@@ -52,7 +53,7 @@ class Equipment:
 class Attempt:
     """One try. `run` returns when the caller has the whole answer."""
 
-    __slots__ = ("_call", "_deployment", "_last", "_number", "_sent_at", "_sink", "_tally", "_with")
+    __slots__ = ("_call", "_deployment", "_last", "_number", "_sent_at", "_sink", "_tally", "_with", "native")
 
     def __init__(self, call: Call, deployment: Deployment, number: int, *, last: bool, equipment: Equipment) -> None:
         self._call = call
@@ -62,6 +63,8 @@ class Attempt:
         self._with = equipment
         self._sent_at = equipment.clock()
         self._sink: AnswerSink | None = None
+        self.native = True
+        """Bytes pass through: the upstream speaks the caller's dialect."""
         call.tally = self._tally = equipment.metrics.tally(
             (
                 call.dialect.name,
@@ -88,15 +91,16 @@ class Attempt:
         tools = self._with
         target = deployment.target
         adapter = tools.adapters[target.protocol]
-        request = adapter.build_request(call.chat, target, deployment.clocks)
-        relay = adapter.stream_relay(call.chat, resumed=call.first_content_at is not None) if call.chat.stream else None
+        native = self.native = adapter.speaks(call.chat.dialect, target)
+        request = self._request(adapter)
+        relay = self._relay(adapter, native=native) if call.chat.stream else None
         opened = tools.meter.sent(self._start())
         sink = self._sink = AnswerSink(
             call, target.id, self._number, self._sent_at, adapter, relay, opened, tools.loop.time, tools.clock
         )
         try:
             await self._exchange(request, sink)
-            body, usage = self._read(adapter, sink)
+            body, usage = self._read(adapter, sink, native=native)
         except BackendError as error:
             self._settle(opened, self._failure(error))
             raise
@@ -136,13 +140,38 @@ class Attempt:
             call.responder.attach(None)
             call.upstream_s += self._with.clock() - self._sent_at
 
-    def _read(self, adapter: Adapter, sink: AnswerSink) -> tuple[bytes, Usage | None]:
+    def _request(self, adapter: Adapter) -> UpstreamRequest:
+        call, deployment = self._call, self._deployment
+        try:
+            request = adapter.build_request(call.chat, deployment.target, deployment.clocks)
+        except NotCarried as error:
+            call.tried.append(Tried(deployment.target.id, error.reason, 0))
+            raise
+        call.dropped = request.dropped
+        return request
+
+    def _relay(self, adapter: Adapter, *, native: bool) -> StreamRelay:
+        call = self._call
+        resumed = call.first_content_at is not None
+        if native:
+            return adapter.stream_relay(call.chat, resumed=resumed)
+        chat = self._dated()
+        return TranslatedRelay(adapter.stream_decoder(chat), call.dialect.stream_encoder(chat), resumed=resumed)
+
+    def _dated(self) -> ChatRequest:
+        return self._call.chat._replace(created=int(self._call.admitted_at))
+
+    def _read(self, adapter: Adapter, sink: AnswerSink, *, native: bool) -> tuple[bytes, Usage | None]:
         last = sink.finish()
         if sink.relay is not None:
             return last, sink.relay.usage
         if sink.committed:
             return last, adapter.usage_in(sink.tail)
-        answer = adapter.parse_response(last)
+        if not native:
+            chat = self._dated()
+            completion = adapter.read(chat, last)
+            return self._call.dialect.render(chat, completion.answer, completion.usage), completion.usage
+        answer = adapter.parse_response(self._call.chat, last)
         return answer.body, answer.usage
 
     def _start(self) -> AttemptStart:

@@ -39,6 +39,8 @@ class Call:
     """Monotonic seconds: the caller's own patience; infinite where it named none."""
     ignored: tuple[str, ...] = ()
     """Wishes that could not be honoured, by name."""
+    dropped: tuple[str, ...] = ()
+    """Fields of the request that the latest attempt's target can't honour, by name."""
     tried: list[Tried] = field(default_factory=list)
     last: UsageRecord | None = None
     """The latest attempt's record."""

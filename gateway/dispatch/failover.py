@@ -16,7 +16,7 @@ async def dispatch(call: Call, equipment: Equipment) -> None:
         except BackendError as error:
             provider = deployment.target.provider
             if attempt.is_final(error):
-                raise tell(error, provider, call.tried) from error
+                raise tell(error, provider, call.tried, native=attempt.native) from error
             equipment.metrics.failovers.add((provider, error.reason))
         else:
             return

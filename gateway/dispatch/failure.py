@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Any
 
-from backends.errors import BackendError, Fault, Refused, TimedOut
+from backends.errors import BackendError, Fault, NotCarried, Refused, TimedOut
 from gateway.dispatch.call import Tried
 from gateway.errors import UpstreamFailed
 
@@ -11,14 +11,30 @@ LONGEST_RETRY_AFTER_S = 60.0
 _PASSES_THROUGH = frozenset({Fault.CALLER, Fault.CONTEXT_LENGTH, Fault.CONTENT_POLICY, Fault.MODEL})
 
 
-def tell(error: BackendError, provider: str, tried: list[Tried]) -> UpstreamFailed:
-    """The caller's error for the last attempt's failure."""
+def tell(error: BackendError, provider: str, tried: list[Tried], *, native: bool = True) -> UpstreamFailed:
+    """The caller's error for the last attempt's failure.
+
+    `native`: the provider speaks the caller's dialect, so that its own error body may pass through.
+    """
     metadata: dict[str, Any] = {
         "provider": provider,
         "attempts": [{"target": t.target, "reason": t.reason, "ms": t.ms} for t in tried],
     }
     if isinstance(error, Refused):
-        return _refused(error, metadata)
+        failed = _refused(error, metadata)
+        if not native:
+            failed.body = None
+        return failed
+    if isinstance(error, NotCarried):
+        return UpstreamFailed(
+            error.message,
+            status=400,
+            code="invalid_request",
+            kind="invalid_request_error",
+            retry=False,
+            param=error.param,
+            metadata=metadata,
+        )
     if isinstance(error, TimedOut):
         return UpstreamFailed(
             f"The model did not answer in time (clock: {error.clock}). Ask for less, or raise its timeout.",

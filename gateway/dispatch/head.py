@@ -43,6 +43,6 @@ def _headers(call: Call, target: str, number: int, until: float, kind: str) -> d
         "x-headrace-rules": call.decision.rules_hash,
         "x-headrace-overhead-ms": f"{own_ms:.2f}" if own_ms > 0.0 else "0.00",
     }
-    if call.ignored:
-        headers["x-headrace-ignored"] = ", ".join(call.ignored)
+    if call.ignored or call.dropped:
+        headers["x-headrace-ignored"] = ", ".join((*call.ignored, *call.dropped))
     return headers

@@ -1,6 +1,6 @@
 """URL → handler and dialect, one table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
@@ -15,10 +15,11 @@ async def _expect(_: web.Request) -> None:
     """`Expect: 100-continue` is answered where the body is read, once the key is known to be good."""
 
 
-def application_routes(openai_chat: Dialect) -> Iterable[web.RouteDef]:
-    """What applications call."""
+def application_routes(dialects: Mapping[str, Dialect]) -> Iterable[web.RouteDef]:
+    """What applications call; generating routes by path."""
+    for path, dialect in dialects.items():
+        yield web.post(path, Generate(dialect).handle, expect_handler=_expect)
     for prefix in PREFIXES:
-        yield web.post(f"{prefix}/chat/completions", Generate(openai_chat).handle, expect_handler=_expect)
         yield web.get(f"{prefix}/models", models.list_models)
         yield web.get(f"{prefix}/models/{{id:.+}}", models.show_model)
 

@@ -11,7 +11,7 @@ GOOD = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 def refused(body: bytes) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as caught:
-        OpenAIChat().parse(body)
+        OpenAIChat().parse(body, {})
     return caught.value
 
 
@@ -67,19 +67,19 @@ def test_each_mistake_names_its_field(change: dict[str, object], param: str) -> 
 
 def test_a_field_named_twice_in_different_objects_is_no_duplicate() -> None:
     body = orjson.dumps({**GOOD, "metadata": {"model": "x", "messages": "y", "role": "z"}})
-    assert OpenAIChat().parse(body).model == "m"
+    assert OpenAIChat().parse(body, {}).model == "m"
 
 
 def test_unknown_fields_and_null_fields_are_carried_along() -> None:
     body = orjson.dumps({**GOOD, "new_field": {"a": 1}, "temperature": None})
-    chat = OpenAIChat().parse(body)
+    chat = OpenAIChat().parse(body, {})
     assert chat.raw is body
     assert chat.body["new_field"] == {"a": 1}
 
 
 def test_ten_thousand_fields_are_judged_in_time() -> None:
     body = orjson.dumps({**GOOD, **{f"field{number}": "x" * 50 for number in range(10_000)}})
-    assert OpenAIChat().parse(body).model == "m"
+    assert OpenAIChat().parse(body, {}).model == "m"
 
 
 def test_an_error_has_openais_shape_and_says_whose_it_is() -> None:
@@ -95,12 +95,12 @@ def test_an_error_has_openais_shape_and_says_whose_it_is() -> None:
 
 def test_a_body_as_the_official_clients_write_it_is_known_to_be_plain() -> None:
     compact = b'{"model":"m","messages":[{"role":"user","content":"\xc3\xa9 \\n"}],"temperature":0.7}'
-    assert OpenAIChat().parse(compact).plain
-    assert not OpenAIChat().parse(compact.replace(b",", b", ")).plain
-    assert not OpenAIChat().parse(compact.replace(b"\xc3\xa9", b"\\u00e9")).plain
+    assert OpenAIChat().parse(compact, {}).plain
+    assert not OpenAIChat().parse(compact.replace(b",", b", "), {}).plain
+    assert not OpenAIChat().parse(compact.replace(b"\xc3\xa9", b"\\u00e9"), {}).plain
 
 
 def test_nesting_that_can_be_read_but_not_written_is_no_fault_of_the_caller() -> None:
     deep = b"[" * 400 + b"]" * 400
-    chat = OpenAIChat().parse(b'{"model":"m","messages":[{"role":"user","content":"x"}],"metadata":' + deep + b"}")
+    chat = OpenAIChat().parse(b'{"model":"m","messages":[{"role":"user","content":"x"}],"metadata":' + deep + b"}", {})
     assert not chat.plain

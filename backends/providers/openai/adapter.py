@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from backends.adapter import Completion
 from backends.errors import Refused
+from backends.providers.openai.decoder import OpenAIStreamDecoder
 from backends.providers.openai.errors import read_error
 from backends.providers.openai.request import render_body, render_head
-from backends.providers.openai.response import ChatAnswer, find_usage, read_answer
+from backends.providers.openai.response import ChatAnswer, find_usage, read_answer, read_completion
 from backends.providers.openai.stream import OpenAIStreamRelay
 from backends.types import ChatRequest, Clocks, Target, UpstreamRequest, Usage
 
@@ -18,9 +20,17 @@ class OpenAIAdapter:
         url, headers = render_head(target)
         return UpstreamRequest("POST", url, headers, render_body(chat, target.model), chat.stream, clocks.connect_s)
 
-    def parse_response(self, body: bytes) -> ChatAnswer:
+    def speaks(self, dialect: str, target: Target) -> bool:
+        """OpenAI's chat, and what this provider understands besides."""
+        return dialect == "openai_chat" or dialect in target.quirks.dialects
+
+    def parse_response(self, chat: ChatRequest, body: bytes) -> ChatAnswer:  # noqa: ARG002  the protocol's signature
         """A whole answer; its bytes stay as they are."""
         return read_answer(body)
+
+    def read(self, chat: ChatRequest, body: bytes) -> Completion:  # noqa: ARG002  the protocol's signature
+        """A whole answer, for callers who speak something else."""
+        return read_completion(body)
 
     def usage_in(self, tail: bytes) -> Usage | None:
         """The usage object, which OpenAI and its like put at the end."""
@@ -33,3 +43,7 @@ class OpenAIAdapter:
     def stream_relay(self, chat: ChatRequest, *, resumed: bool = False) -> OpenAIStreamRelay:
         """A fresh relay for one attempt."""
         return OpenAIStreamRelay(hide_usage=not chat.wants_usage, resumed=resumed)
+
+    def stream_decoder(self, chat: ChatRequest) -> OpenAIStreamDecoder:  # noqa: ARG002  the protocol's signature
+        """A fresh decoder for one attempt."""
+        return OpenAIStreamDecoder()

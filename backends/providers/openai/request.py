@@ -36,6 +36,8 @@ def render_body(chat: ChatRequest, model: str) -> bytes:
     """
     rename = model != chat.model
     ask = chat.stream and not chat.wants_usage
+    if chat.native is not None:  # the caller's bytes are in another dialect
+        return _rebuilt(chat, model, ask)
     if not rename and not ask:
         return chat.raw
     if (ask and "stream_options" in chat.body) or (not chat.plain and b"\\u00" in chat.raw):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from backends.adapter import Completion
 from backends.errors import BadAnswer
 from backends.providers.openai.errors import error_in_answer
 from backends.types import Usage
@@ -19,6 +20,16 @@ class ChatAnswer(NamedTuple):
 
 def read_answer(body: bytes) -> ChatAnswer:
     """Read a 200's body. Raises BadAnswer for what is no chat completion, Refused for an error inside a 200."""
+    return ChatAnswer(body, read_usage(_answer(body).get("usage")))
+
+
+def read_completion(body: bytes) -> Completion:
+    """The same, in the common form."""
+    answer = _answer(body)
+    return Completion(answer, read_usage(answer.pop("usage", None)))
+
+
+def _answer(body: bytes) -> dict[str, Any]:
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -29,7 +40,7 @@ def read_answer(body: bytes) -> ChatAnswer:
         raise error_in_answer(answer)
     if not answer.get("choices"):
         raise BadAnswer("a success status, but no choices in the answer")
-    return ChatAnswer(body, read_usage(answer.get("usage")))
+    return answer
 
 
 def find_usage(tail: bytes) -> Usage | None:

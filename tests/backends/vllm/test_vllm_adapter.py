@@ -89,7 +89,7 @@ def test_a_request_carries_earlier_reasoning_under_the_engines_name() -> None:
 
 @pytest.mark.parametrize("name", UNARY_ANSWERS)
 def test_a_unary_answer_is_the_engines_but_for_the_second_name(name: str) -> None:
-    answer = VLLMAdapter().parse_response(recorded(name))
+    answer = VLLMAdapter().parse_response(asked("unary"), recorded(name))
 
     said, heard = json.loads(recorded(name)), json.loads(answer.body)
     for choice in heard["choices"]:
@@ -102,7 +102,7 @@ def test_a_unary_answer_is_the_engines_but_for_the_second_name(name: str) -> Non
 
 
 def test_a_unary_answers_reasoning_tokens_are_counted_apart() -> None:
-    answer = VLLMAdapter().parse_response(recorded("unary"))
+    answer = VLLMAdapter().parse_response(asked("unary"), recorded("unary"))
 
     assert answer.usage is not None
     assert (answer.usage.output, answer.usage.reasoning) == (22, 11)
@@ -252,6 +252,6 @@ def test_an_engines_text_about_the_key_is_not_repeated() -> None:
 
 def test_an_error_object_in_a_unary_200_is_read_as_the_engine_means_it() -> None:
     with pytest.raises(Refused) as caught:
-        VLLMAdapter().parse_response(recorded("error_prompt_too_long"))
+        VLLMAdapter().parse_response(asked("unary"), recorded("error_prompt_too_long"))
 
     assert caught.value.reply.code == "context_length_exceeded"
