@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from gateway.http.dataplane.clocks import Sweep
 from gateway.http.dataplane.responder import DateLine
@@ -11,11 +11,26 @@ from gateway.http.dataplane.routes import DataPlaneRoutes
 from gateway.http.headers import RequestIds
 from gateway.http.state import HttpState
 
-if TYPE_CHECKING:
-    from gateway.http.dataplane.inbound import DataPlaneProtocol
-
 HandOver = Callable[[asyncio.Transport, bytes, bool], None]
 """A transport, what has arrived on it, and whether it is above its high-water mark."""
+
+
+class Member(Protocol):
+    """One of the connections, as those see it who are responsible for all of them."""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is to be read, answered or delivered."""
+
+    @property
+    def task(self) -> asyncio.Task[Any] | None:
+        """What answers the request under way."""
+
+    def close_when_idle(self) -> None:
+        """Close now, or with the answer under way."""
+
+    def abandon(self) -> None:
+        """Close without another word."""
 
 
 @dataclass(slots=True)
@@ -33,4 +48,4 @@ class Plane:
     """No connection outlives the answer under way."""
     leaving: set[asyncio.Task[None]] = field(default_factory=set)
     """Tasks whose callers have left, while they settle what they did."""
-    connections: "set[DataPlaneProtocol]" = field(default_factory=set)
+    connections: set[Member] = field(default_factory=set)
