@@ -116,3 +116,7 @@ class BadAnswer(BackendError):
     """A success status without a usable answer behind it."""
 
     reason = "bad_answer"
+
+
+MALFORMED = (TypeError, KeyError, IndexError, AttributeError, ValueError)
+"""What reading an answer raises whose parts are not of the kinds that its protocol says: at the door, a BadAnswer."""

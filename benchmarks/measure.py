@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from benchmarks import payloads, procstat, rig
+from benchmarks import payloads, procstat, rig, translation
 from benchmarks.child import Cores, DidNotStart
 from benchmarks.load.scenario import Scenario
 from benchmarks.peers.peer import Peer, Running
@@ -60,6 +60,8 @@ class Bench:
         if running.child is not None:  # the bare upstream has no cost of its own, which is all that is asked here
             for name, size in plan.bodies().items():
                 parts[name] = self._unary(running, size, plan.body_warmup_s, plan.body_window_s, most)
+        if peer.name == "headrace":
+            parts["translation"] = {"cpu_us_per_chunk": translation.cpu_us_per_chunk()}
         parts["mock"] = {name: float(count) for name, count in mock.served().items()}
         return parts
 

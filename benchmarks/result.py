@@ -87,6 +87,9 @@ FIGURES = (
     Figure("cpu_us_per_100kb_request", "CPU µs/request, 100 kB", _cost("unary_100kb", "cpu_us_per_request")),
     Figure("cpu_us_per_burst_chunk", "CPU µs/chunk, burst", _cost("burst", "cpu_us_per_chunk"), "{:,.1f}"),
     Figure("cpu_us_per_paced_chunk", "CPU µs/chunk, paced", _cost("paced", "cpu_us_per_chunk"), "{:,.1f}"),
+    Figure(
+        "cpu_us_per_translated_chunk", "CPU µs/chunk, translated", _cost("translation", "cpu_us_per_chunk"), "{:,.1f}"
+    ),
     Figure("open_streams", "open streams", _part("paced", "streams")),
     Figure("chunk_late_p99_ms", "chunk late p99 ms", _part("paced", "late_p99_ms"), "{:,.1f}"),
     Figure("rate_per_s", "latency at requests/s", _part("rate", "rate_per_s")),

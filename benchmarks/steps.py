@@ -35,6 +35,8 @@ from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.routing.candidates import decide
 from gateway.routing.table import load
+from gateway.stats.book import Book
+from gateway.stats.health import Health
 
 ROUNDS = 40
 CHUNKS = 1_000
@@ -158,9 +160,17 @@ class Bench:
         self.dialect = OpenAIChat()
         self.adapter = OpenAIAdapter()
         self.metrics = Metrics()
+        self.book = Book(time.monotonic)
         self.table = load(RULES, path="bench", environment={}, read_file=lambda _: "", catalogue=None)
         self.equipment = Equipment(
-            loop, time.monotonic, self.meter, self.metrics, {"openai": self.adapter}, {"mock": Upstream()}
+            loop,
+            time.monotonic,
+            self.meter,
+            self.metrics,
+            {"openai": self.adapter},
+            {"mock": Upstream()},
+            Health(time.monotonic),
+            self.book,
         )
         self.log = AccessLog(loop, io.BytesIO())
         self.pipeline = Pipeline(lambda: self.table, self.equipment, self.log)
@@ -195,7 +205,7 @@ class Bench:
         self.alone("journal: sent and done", lambda: self.journal.sent(_start(chosen.price)).done(ending))
         self.alone("clocks", watch)
         self.alone("parse_response", lambda: self.adapter.parse_response(chat, ANSWER))
-        self.alone("metrics of an attempt", lambda: observe(self.metrics, tally, "bench", record))
+        self.alone("metrics of an attempt", lambda: observe(self.metrics, self.book, tally, "bench", record))
         self.alone("relay, one chunk", _flowing_relay())
 
     def whole(self) -> None:

@@ -24,7 +24,9 @@ from gateway.auth.key_cache import KeyCache
 from gateway.auth.key_store import KeyStore
 from gateway.channel import WorkerChannel
 from gateway.config import Settings
+from gateway.conversations import Conversations
 from gateway.dispatch.attempt import Equipment
+from gateway.health_metrics import observe_health
 from gateway.http.dataplane.server import DataPlaneServer
 from gateway.http.headers import RequestIds
 from gateway.http.middlewares import Rim
@@ -37,6 +39,10 @@ from gateway.metering.meter import Meter
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.rules_file import Loader
+from gateway.stats.book import Book
+from gateway.stats.circuit import State
+from gateway.stats.health import Health
+from gateway.stats.sharing import Sharing
 from gateway.store.redis import Store, StoreUnavailable, connect
 from gateway.translators import adapters, dialects
 from gateway.upstreams import Upstreams
@@ -98,9 +104,14 @@ def _compose(
 ) -> tuple[Worker, web.Application]:
     """Put the rooms together and start the tasks that run beside requests."""
     settings, metrics, liveness = plan.settings, Metrics(), Liveness()
-    equipment = Equipment(asyncio.get_running_loop(), time.monotonic, meter, metrics, adapters(), upstreams)
+    health = Health(time.monotonic, _circuit_changed)
+    book = Book(time.monotonic)
+    equipment = Equipment(
+        asyncio.get_running_loop(), time.monotonic, meter, metrics, adapters(), upstreams, health, book
+    )
 
     def observe(into: Metrics) -> None:
+        observe_health(into, health, worker.table())
         into.store_up.set((), int(store.up))
         into.journal_pending.set((), meter.pending_records)
         into.journal_oldest.set((), meter.oldest_pending_seconds)
@@ -109,7 +120,7 @@ def _compose(
     key_store = KeyStore(store, time.time)
     keys = KeyCache(key_store, store, on_outage=settings.on_store_outage)
     state = HttpState(
-        pipeline=Pipeline(worker.table, equipment, _access_log(settings)),
+        pipeline=Pipeline(worker.table, equipment, _access_log(settings), Conversations(store, settings.responses_ttl)),
         keys=keys,
         table=worker.table,
         metrics=metrics,
@@ -131,7 +142,12 @@ def _compose(
         admin_key_hash=plan.admin_key_hash,
         clock=time.time,
     )
-    for name, duty in (("keys", keys.run()), ("parent", worker.listen()), ("report", worker.report())):
+    for name, duty in (
+        ("keys", keys.run()),
+        ("parent", worker.listen()),
+        ("report", worker.report()),
+        ("statistics", Sharing(book, store, time.time).run()),
+    ):
         stack.push_async_callback(_end, asyncio.create_task(_told(duty), name=name))
     return worker, _application(state, services)
 
@@ -143,6 +159,10 @@ def _application(state: HttpState, services: AdminServices) -> web.Application:
     app[STATE] = state
     app.add_routes(routes)
     return app
+
+
+def _circuit_changed(name: str, state: State) -> None:
+    get("health").warning("a circuit changed", of=name, state=str(state))
 
 
 def _access_log(settings: Settings) -> Callable[[Mapping[str, Any]], None]:

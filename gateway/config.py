@@ -203,6 +203,12 @@ class Settings(BaseModel):
     max_body_mb: Annotated[int, Field(ge=1, le=4096)] = _field(
         32, "Largest request body after decoding, in MiB; a larger one gets 413.", "a whole number from 1 to 4096"
     )
+    responses_ttl: Seconds = _field(
+        86_400.0,
+        "How long an answer of the Responses API is kept in Redis after it was last used, for `previous_response_id`, "
+        "where the provider does not keep it itself. `0s` keeps none.",
+        "a duration: 250ms, 2s, 10m, 24h",
+    )
     drain_delay: Seconds = _field(
         0.0,
         "On SIGTERM `ready` turns 503 at once; after this delay no new connection is taken.",

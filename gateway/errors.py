@@ -48,6 +48,10 @@ class GatewayError(Exception):
         self.headers: dict[str, str] = dict(headers or {})
         self.metadata: dict[str, Any] = dict(metadata or {})
 
+    def status_in(self, dialect: str) -> int:  # noqa: ARG002  few dialects have a status of their own
+        """The status, as callers who speak this dialect know it."""
+        return self.status
+
 
 class InvalidRequest(GatewayError):
     """400: the request itself; `param` names the field."""
@@ -123,6 +127,10 @@ class Unavailable(GatewayError):
 
     def __init__(self, message: str, *, code: str, retry_after_s: int = 1, **more: Any) -> None:
         super().__init__(message, code=code, headers={"retry-after": str(retry_after_s)}, **more)
+
+    def status_in(self, dialect: str) -> int:
+        """Anthropic's clients know an overload by 529 (https://docs.anthropic.com/en/api/errors)."""
+        return 529 if self.code == "overloaded" and dialect.startswith("anthropic") else self.status
 
 
 class UpstreamFailed(GatewayError):

@@ -22,6 +22,7 @@ _REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _FIRST_TOKEN_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60, 120)
 _PER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 1, 2.5)
 _NANO = 1_000_000_000
+_CIRCUIT = ("provider", "model", "endpoint", "state")
 _OVERHEAD_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
 
 
@@ -204,6 +205,8 @@ class Metrics:
         self.in_flight = _g("requests_in_flight", "Attempts under way.", "model", "provider")
         self.attempts = _c("upstream_attempts_total", "Attempts by how they ended.", "provider", "outcome")
         self.failovers = _c("failovers_total", "Moves to the next target.", "from", "reason")
+        self.circuit_state = _g("circuit_state", "1: a target's circuit is so at some worker.", *_CIRCUIT, how="max")
+        self.credential_up = _g("credential_up", "Whether the provider accepts our key.", "provider", how="min")
         self.rejections = _c("rejections_total", "Requests refused before any attempt.", "reason")
         self.rules_info = _g("rules_info", "The routing file in force.", "hash", how="max")
         self.rules_reloads = _c("rules_reloads_total", "Reloads of the routing file.", "result")

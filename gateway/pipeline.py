@@ -10,14 +10,18 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
+from gateway.conversations import Conversations
 from gateway.dialects.base import Dialect
+from gateway.dialects.openai_responses import OpenAIResponses
 from gateway.dispatch.attempt import Equipment
 from gateway.dispatch.call import Call
 from gateway.dispatch.failover import dispatch
+from gateway.dispatch.itinerary import Itinerary
 from gateway.door import ClientLeft, Request, Responder
 from gateway.errors import GatewayError, Internal
 from gateway.log import OncePerMinute, get
 from gateway.routing.candidates import decide
+from gateway.routing.decision import Decision
 from gateway.routing.table import RoutingTable
 from gateway.wishes import read_wishes
 
@@ -29,6 +33,8 @@ class Pipeline:
     table: Callable[[], RoutingTable]
     equipment: Equipment
     access_log: Callable[[Mapping[str, Any]], None]
+    conversations: Conversations | None = None
+    """None: the Responses API has no memory here."""
     dice: Callable[[], float] = random.random
     log: FilteringBoundLogger = field(default_factory=lambda: get("pipeline"))
     rarely: OncePerMinute = field(default_factory=OncePerMinute)
@@ -38,10 +44,12 @@ class Pipeline:
         call: Call | None = None
         status, outcome = 200, "ok"
         try:
+            if isinstance(dialect, OpenAIResponses) and self.conversations is not None:  # the one with a memory
+                dialect, responder = await self.conversations.join(request, responder, dialect)
             call = self._decided(request, responder, dialect)
             await dispatch(call, self.equipment)
         except GatewayError as error:
-            status, outcome = error.status, _outcome(call, responder)
+            status, outcome = error.status_in(dialect.name), _outcome(call, responder)
             if outcome == "rejected":
                 self.equipment.metrics.rejections.add((error.code,))
             await self._tell(error, request, responder, dialect, call)
@@ -58,7 +66,18 @@ class Pipeline:
     def _decided(self, request: Request, responder: Responder, dialect: Dialect) -> Call:
         chat = dialect.parse(request.body, request.headers)
         table = self.table()
-        decision = decide(table, chat, request, self.dice, dialect=dialect.name)
+        health = self.equipment.health
+        reopens = health.reopens_at if health.resting else None
+        snapshot = self.equipment.book.snapshot
+        decision = decide(table, chat, request, self.dice, dialect=dialect.name, snapshot=snapshot, reopens=reopens)
+
+        def elsewhere(model: str) -> Decision:
+            return decide(
+                table, chat, request, self.dice, dialect=dialect.name, reopens=health.reopens_at, instead=model
+            )
+
+        budget = self.equipment.retry_budget
+        budget.pay_in(decision.candidates[0].handling.retry)
         wishes = read_wishes(request.headers, table.rules.tags)
         for route in decision.failed_conditions:
             if self.rarely.may_say(route):
@@ -68,6 +87,7 @@ class Pipeline:
             chat=chat,
             dialect=dialect,
             decision=decision,
+            itinerary=Itinerary(decision, elsewhere, budget, self.dice),
             responder=responder,
             admitted_at=time.time(),
             model_label=decision.label,
@@ -85,7 +105,7 @@ class Pipeline:
             responder.write(dialect.stream_error(error))
         else:
             responder.start(
-                error.status,
+                error.status_in(dialect.name),
                 {
                     "content-type": "application/json",
                     "x-request-id": request.id,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from backends.backend import Backend
+from backends.remote import AuthorizingBackend
 from backends.sandbox import SandboxBackend
 from backends.transport.push import PushBackend
 from gateway.routing.providers import ProviderState
@@ -37,18 +38,27 @@ class Upstreams(Mapping[str, Backend]):
         return len(self._by_provider)
 
     async def close(self) -> None:
-        """Close every connection of every backend."""
-        for backend in (self._shared, *(backend for _, backend in self._own)):
+        """Close every connection of every backend; what stands around another one before that one."""
+        for backend in (*(backend for _, backend in reversed(self._own)), self._shared):
             await backend.close()
 
     def _backend(self, state: ProviderState) -> Backend:
         if state.sandbox is not None:
             sandbox = state.sandbox
             return self._kept(("sandbox", state.name, sandbox), lambda: SandboxBackend(sandbox))
-        if state.tls is not None:
-            tls = state.tls
-            return self._kept(("tls", tls), lambda: PushBackend(_tls_context(tls)))
-        return self._shared
+        transport = self._transport(state)
+        credentials = state.credentials
+        if credentials is None:
+            return transport
+        # By name too: two providers never share a token, even where their settings are the same.
+        return self._kept(
+            ("credentials", state.name, credentials, state.tls),
+            lambda: AuthorizingBackend(transport, credentials.open(self._shared)),
+        )
+
+    def _transport(self, state: ProviderState) -> Backend:
+        tls = state.tls
+        return self._shared if tls is None else self._kept(("tls", tls), lambda: PushBackend(_tls_context(tls)))
 
     def _kept(self, settings: Any, make: Callable[[], Backend]) -> Backend:
         """The backend with just these settings; compared, not hashed."""

@@ -36,6 +36,7 @@ with a warning.
 COMPUTED_DEFAULTS = {
     "workers": "the CPUs granted",
     "log_format": "`console` on a terminal, else `json`",
+    "responses_ttl": "`24h`",
     "drain_delay": "`0s`",
     "drain_timeout": "`10m`",
 }

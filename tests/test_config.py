@@ -51,6 +51,7 @@ def test_every_setting_can_be_given() -> None:
         "HEADRACE_ADMIN_KEY": "secret",
         "HEADRACE_ON_STORE_OUTAGE": "closed",
         "HEADRACE_MAX_BODY_MB": "8",
+        "HEADRACE_RESPONSES_TTL": "12h",
         "HEADRACE_DRAIN_DELAY": "250ms",
         "HEADRACE_DRAIN_TIMEOUT": "1.5h",
         "HEADRACE_CORS_ORIGINS": "https://a.example, http://localhost:3000",
@@ -65,6 +66,7 @@ def test_every_setting_can_be_given() -> None:
     }
     assert set(values) == {environment_name(field) for field in SETTINGS}
     settings = load_settings(values)
+    assert settings.responses_ttl == 43_200
     assert settings.drain_delay == 0.25
     assert settings.drain_timeout == 5_400
     assert settings.cors_origins == ("https://a.example", "http://localhost:3000")

@@ -1,86 +1,207 @@
-"""The providers we know by name, a row each: protocol, base URL, the variable their key is in, their documentation.
+"""The providers we know by name, a row each: protocol, base URL, the variable their key is in, their documentation, and
+how they differ (`Quirks`). Those with a protocol of their own stand in known.py.
 
 A provider that speaks OpenAI's protocol needs nothing but its row; `name: {}` in the routing file is then enough.
-Rows of other protocols say which one. `base_url` is what the provider's own client would be given; a `<part>` in it
-differs for each account, so the routing file must give the whole.
+`base_url` is what the provider's own client would be given; a `<part>` in it differs for each account, so the routing
+file must give the whole. How to add one: docs/providers.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class KnownProvider:
-    """What a provider's name alone tells us."""
-
-    name: str
-    protocol: str
-    base_url: str
-    key_variable: str | None
-    """Environment variable of the key; None: it takes no key (a server on this machine)."""
-    docs: str
-
+from backends.providers.families import (
+    AS_OPENAI,
+    GROKS,
+    HEARD,
+    MESSAGES,
+    NEW_LIMIT,
+    OLD_LIMIT,
+    ON_THIS_MACHINE,
+    OPEN_MODELS,
+    RESPONSES,
+    TEXT,
+    ZHIPU,
+)
+from backends.providers.known import OWN_PROTOCOLS, KnownProvider
+from backends.types import Quirks
 
 _ROWS = (
     KnownProvider(
-        "openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "https://platform.openai.com/docs"
+        "openai",
+        "openai",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        "https://platform.openai.com/docs",
+        AS_OPENAI,
     ),
     KnownProvider(
-        "anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "https://docs.anthropic.com"
+        "mistral",
+        "openai",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        "https://docs.mistral.ai/api",
+        # What it does not know, it refuses (422): its request is a closed schema.
+        Quirks(
+            dialects=frozenset({"openai_embeddings", "openai_transcriptions"}),
+            renamed=(*OLD_LIMIT, ("seed", "random_seed")),
+            dropped=frozenset({"logit_bias", "logprobs", "top_logprobs", "user", "store", "verbosity"}),
+            developer_role=False,
+            strict_messages=True,
+            cache_control=False,
+            reasoning_field="",
+            reasoning_switch="effort",
+            usage_unasked=True,
+            short_tool_ids=True,
+        ),
     ),
     KnownProvider(
-        "google",
-        "gemini",
-        "https://generativelanguage.googleapis.com",
-        "GEMINI_API_KEY",
-        "https://ai.google.dev/gemini-api/docs",
-    ),
-    KnownProvider("vertex", "vertex", "", None, "https://cloud.google.com/vertex-ai/generative-ai/docs"),
-    KnownProvider("bedrock", "bedrock", "", None, "https://docs.aws.amazon.com/bedrock"),
-    KnownProvider(
-        "azure",
-        "azure",
-        "https://<resource>.openai.azure.com",
-        "AZURE_OPENAI_API_KEY",
-        "https://learn.microsoft.com/azure/ai-services/openai/reference",
-    ),
-    KnownProvider("cohere", "cohere", "https://api.cohere.com", "COHERE_API_KEY", "https://docs.cohere.com"),
-    KnownProvider("mistral", "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "https://docs.mistral.ai"),
-    KnownProvider(
-        "groq", "openai", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "https://console.groq.com/docs/openai"
+        "groq",
+        "openai",
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        "https://console.groq.com/docs/openai",
+        Quirks(
+            dialects=RESPONSES | HEARD | {"openai_speech"},
+            renamed=NEW_LIMIT,
+            dropped=frozenset({"logprobs", "top_logprobs", "logit_bias"}),
+            refused=frozenset({"n"}),
+            cache_control=False,
+            reasoning_field="reasoning",
+            reasoning_switch="effort",
+        ),
     ),
     KnownProvider(
-        "deepseek", "openai", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", "https://api-docs.deepseek.com"
+        "deepseek",
+        "openai",
+        "https://api.deepseek.com/v1",
+        "DEEPSEEK_API_KEY",
+        "https://api-docs.deepseek.com",
+        Quirks(
+            dialects=RESPONSES | MESSAGES,
+            paths=(("anthropic_messages", "/anthropic/v1/messages"),),
+            renamed=OLD_LIMIT,
+            dropped=frozenset({"logit_bias", "seed"}),
+            refused=frozenset({"n"}),
+            json_schema=False,
+            developer_role=False,
+            cache_control=False,
+            reasoning_field="reasoning_content",
+            reasoning_switch="thinking",
+        ),
     ),
-    KnownProvider("xai", "openai", "https://api.x.ai/v1", "XAI_API_KEY", "https://docs.x.ai"),
     KnownProvider(
-        "openrouter", "openai", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", "https://openrouter.ai/docs"
+        "xai",
+        "openai",
+        "https://api.x.ai/v1",
+        "XAI_API_KEY",
+        "https://docs.x.ai/docs/api-reference",
+        Quirks(
+            dialects=RESPONSES | MESSAGES | {"openai_images"},
+            renamed=NEW_LIMIT,
+            dropped=frozenset({"logit_bias"}),
+            dropped_for=GROKS,
+            developer_role=False,
+            cache_control=False,
+            reasoning_field="reasoning_content",
+            reasoning_switch="effort",
+        ),
     ),
-    KnownProvider("together", "openai", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "https://docs.together.ai"),
+    KnownProvider(
+        "openrouter",
+        "openai",
+        "https://openrouter.ai/api/v1",
+        "OPENROUTER_API_KEY",
+        "https://openrouter.ai/docs",
+        Quirks(dialects=RESPONSES | MESSAGES | TEXT),
+    ),
+    KnownProvider(
+        "together",
+        "openai",
+        "https://api.together.xyz/v1",
+        "TOGETHER_API_KEY",
+        "https://docs.together.ai/docs/openai-api-compatibility",
+        Quirks(
+            dialects=TEXT | {"rerank", "openai_images", "openai_speech", "openai_transcriptions"},
+            renamed=OLD_LIMIT,
+            developer_role=False,
+            cache_control=False,
+        ),
+    ),
     KnownProvider(
         "fireworks",
         "openai",
         "https://api.fireworks.ai/inference/v1",
         "FIREWORKS_API_KEY",
-        "https://docs.fireworks.ai",
+        "https://docs.fireworks.ai/tools-sdks/openai-compatibility",
+        Quirks(
+            dialects=RESPONSES | TEXT,
+            renamed=OLD_LIMIT,
+            developer_role=False,
+            cache_control=False,
+            reasoning_field="reasoning_content",
+            reasoning_switch="effort",
+        ),
     ),
     KnownProvider(
-        "cerebras", "openai", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "https://inference-docs.cerebras.ai"
+        "cerebras",
+        "openai",
+        "https://api.cerebras.ai/v1",
+        "CEREBRAS_API_KEY",
+        "https://inference-docs.cerebras.ai/resources/openai",
+        Quirks(
+            dialects=frozenset({"openai_completions"}),
+            renamed=NEW_LIMIT,
+            dropped=frozenset({"frequency_penalty", "presence_penalty", "logit_bias", "service_tier"}),
+            refused=frozenset({"n"}),
+            developer_role=False,
+            strict_messages=True,
+            cache_control=False,
+            reasoning_field="reasoning",
+            reasoning_switch="effort",
+        ),
     ),
     KnownProvider(
-        "sambanova", "openai", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY", "https://docs.sambanova.ai"
+        "sambanova",
+        "openai",
+        "https://api.sambanova.ai/v1",
+        "SAMBANOVA_API_KEY",
+        "https://docs.sambanova.ai/docs/en/features/openai-compatibility",
+        Quirks(
+            dialects=frozenset({"openai_embeddings", "openai_transcriptions", "openai_translations"}),
+            renamed=OLD_LIMIT,
+            dropped=frozenset(
+                {"logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "logit_bias", "seed"}
+            ),
+            refused=frozenset({"n"}),
+            developer_role=False,
+            cache_control=False,
+            reasoning_field="reasoning",
+        ),
     ),
     KnownProvider(
-        "nebius", "openai", "https://api.studio.nebius.com/v1", "NEBIUS_API_KEY", "https://docs.studio.nebius.com"
+        "nebius",
+        "openai",
+        "https://api.studio.nebius.com/v1",
+        "NEBIUS_API_KEY",
+        "https://docs.studio.nebius.com",
+        OPEN_MODELS,
     ),
-    KnownProvider("novita", "openai", "https://api.novita.ai/v3/openai", "NOVITA_API_KEY", "https://novita.ai/docs"),
+    KnownProvider(
+        "novita",
+        "openai",
+        "https://api.novita.ai/v3/openai",
+        "NOVITA_API_KEY",
+        "https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion",
+        OPEN_MODELS,
+    ),
     KnownProvider(
         "hyperbolic",
         "openai",
         "https://api.hyperbolic.xyz/v1",
         "HYPERBOLIC_API_KEY",
         "https://docs.hyperbolic.xyz",
+        OPEN_MODELS,
     ),
     KnownProvider(
         "deepinfra",
@@ -88,48 +209,123 @@ _ROWS = (
         "https://api.deepinfra.com/v1/openai",
         "DEEPINFRA_API_KEY",
         "https://deepinfra.com/docs/openai_api",
+        replace(OPEN_MODELS, reasoning_switch="effort"),
     ),
     KnownProvider(
-        "perplexity", "openai", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", "https://docs.perplexity.ai"
+        "perplexity",
+        "openai",
+        "https://api.perplexity.ai",
+        "PERPLEXITY_API_KEY",
+        "https://docs.perplexity.ai/guides/chat-completions-guide",
+        Quirks(
+            dialects=frozenset({"openai_embeddings"}),
+            renamed=OLD_LIMIT,
+            dropped=frozenset({"logprobs", "top_logprobs", "logit_bias", "seed", "parallel_tool_calls"}),
+            refused=frozenset({"n", "tools", "functions"}),
+            developer_role=False,
+            cache_control=False,
+            reasoning_field="",
+            reasoning_switch="effort",
+        ),
     ),
     KnownProvider(
-        "moonshot", "openai", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", "https://platform.moonshot.ai/docs"
+        "moonshot",
+        "openai",
+        "https://api.moonshot.ai/v1",
+        "MOONSHOT_API_KEY",
+        "https://platform.moonshot.ai/docs/api/chat",
+        Quirks(
+            dialects=MESSAGES,
+            paths=(("anthropic_messages", "/anthropic/v1/messages"),),
+            renamed=OLD_LIMIT,
+            dropped=frozenset({"logit_bias", "logprobs", "top_logprobs", "seed"}),
+            developer_role=False,
+            cache_control=False,
+            reasoning_field="reasoning_content",
+            reasoning_switch="thinking",
+        ),
     ),
     KnownProvider(
-        "minimax", "openai", "https://api.minimax.io/v1", "MINIMAX_API_KEY", "https://platform.minimax.io/docs"
+        "minimax",
+        "openai",
+        "https://api.minimax.io/v1",
+        "MINIMAX_API_KEY",
+        "https://platform.minimax.io/docs/api-reference/text-openai-api",
+        Quirks(
+            dialects=MESSAGES,
+            paths=(("anthropic_messages", "/anthropic/v1/messages"),),
+            renamed=NEW_LIMIT,
+            dropped=frozenset({"presence_penalty", "frequency_penalty", "logit_bias"}),
+            refused=frozenset({"n"}),
+            developer_role=False,
+            cache_control=False,
+        ),
     ),
-    KnownProvider("zai", "openai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "https://docs.z.ai"),
+    KnownProvider("zai", "openai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "https://docs.z.ai", ZHIPU),
     KnownProvider(
-        "zhipu", "openai", "https://open.bigmodel.cn/api/paas/v4", "ZHIPU_API_KEY", "https://docs.bigmodel.cn"
+        "zhipu", "openai", "https://open.bigmodel.cn/api/paas/v4", "ZHIPU_API_KEY", "https://docs.bigmodel.cn", ZHIPU
     ),
     KnownProvider(
         "dashscope",
         "openai",
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         "DASHSCOPE_API_KEY",
-        "https://www.alibabacloud.com/help/en/model-studio",
+        "https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope",
+        Quirks(
+            dialects=RESPONSES | MESSAGES | {"openai_embeddings"},
+            paths=(("anthropic_messages", "/apps/anthropic/v1/messages"),),
+            renamed=OLD_LIMIT,
+            dropped=frozenset({"logit_bias", "service_tier", "frequency_penalty"}),
+            developer_role=False,
+            reasoning_field="reasoning_content",
+            reasoning_switch="enable_thinking",
+        ),
     ),
-    KnownProvider("baseten", "openai", "https://inference.baseten.co/v1", "BASETEN_API_KEY", "https://docs.baseten.co"),
+    KnownProvider(
+        "baseten",
+        "openai",
+        "https://inference.baseten.co/v1",
+        "BASETEN_API_KEY",
+        "https://docs.baseten.co/development/model-apis/overview",
+        OPEN_MODELS,
+    ),
     KnownProvider(
         "nvidia",
         "openai",
         "https://integrate.api.nvidia.com/v1",
         "NVIDIA_API_KEY",
         "https://docs.api.nvidia.com/nim",
+        Quirks(
+            dialects=TEXT,
+            renamed=OLD_LIMIT,
+            developer_role=False,
+            strict_messages=True,
+            cache_control=False,
+            reasoning_field="",
+        ),
     ),
     KnownProvider(
         "huggingface",
         "openai",
         "https://router.huggingface.co/v1",
         "HF_TOKEN",
-        "https://huggingface.co/docs/inference-providers",
+        "https://huggingface.co/docs/inference-providers/tasks/chat-completion",
+        Quirks(dialects=RESPONSES, renamed=OLD_LIMIT, developer_role=False, cache_control=False),
     ),
     KnownProvider(
         "databricks",
         "openai",
         "https://<workspace>/serving-endpoints",
         "DATABRICKS_TOKEN",
-        "https://docs.databricks.com/machine-learning/foundation-model-apis",
+        "https://docs.databricks.com/machine-learning/foundation-model-apis/api-reference",
+        Quirks(
+            dialects=TEXT,
+            renamed=OLD_LIMIT,
+            dropped=frozenset({"seed", "presence_penalty", "frequency_penalty", "logit_bias"}),
+            developer_role=False,
+            reasoning_field="",
+            usage_unasked=True,
+        ),
     ),
     KnownProvider(
         "cloudflare",
@@ -137,20 +333,67 @@ _ROWS = (
         "https://api.cloudflare.com/client/v4/accounts/<account>/ai/v1",
         "CLOUDFLARE_API_TOKEN",
         "https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility",
+        Quirks(
+            dialects=RESPONSES | {"openai_embeddings"}, renamed=OLD_LIMIT, developer_role=False, cache_control=False
+        ),
     ),
     KnownProvider(
         "github",
         "openai",
         "https://models.github.ai/inference",
         "GITHUB_TOKEN",
-        "https://docs.github.com/en/github-models",
+        "https://docs.github.com/en/rest/models/inference",
+        Quirks(dialects=frozenset({"openai_embeddings"}), cache_control=False, reasoning_field=""),
     ),
-    KnownProvider("ollama", "openai", "http://127.0.0.1:11434/v1", None, "https://docs.ollama.com"),
-    KnownProvider("llamacpp", "openai", "http://127.0.0.1:8080/v1", None, "https://github.com/ggml-org/llama.cpp"),
-    KnownProvider("sglang", "openai", "http://127.0.0.1:30000/v1", None, "https://docs.sglang.ai"),
-    KnownProvider("lmstudio", "openai", "http://127.0.0.1:1234/v1", None, "https://lmstudio.ai/docs"),
-    KnownProvider("sandbox", "sandbox", "", None, "docs/sandbox.md"),
+    KnownProvider(
+        "ollama",
+        "openai",
+        "http://127.0.0.1:11434/v1",
+        None,
+        "https://docs.ollama.com/api/openai-compatibility",
+        Quirks(
+            dialects=TEXT | RESPONSES | MESSAGES,
+            renamed=OLD_LIMIT,
+            dropped=frozenset({"logit_bias", "user"}),
+            refused=frozenset({"n"}),
+            reasoning_field="reasoning",
+            reasoning_switch="effort",
+        ),
+    ),
+    KnownProvider(
+        "llamacpp",
+        "openai",
+        "http://127.0.0.1:8080/v1",
+        None,
+        "https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
+        Quirks(
+            dialects=ON_THIS_MACHINE.dialects | {"rerank"},
+            renamed=OLD_LIMIT,
+            reasoning_field="reasoning_content",
+            reasoning_switch="template",
+        ),
+    ),
+    KnownProvider(
+        "sglang",
+        "openai",
+        "http://127.0.0.1:30000/v1",
+        None,
+        "https://docs.sglang.ai/basic_usage/openai_api.html",
+        Quirks(
+            dialects=TEXT | RESPONSES | {"rerank"}, reasoning_field="reasoning_content", reasoning_switch="template"
+        ),
+    ),
+    KnownProvider(
+        "lmstudio",
+        "openai",
+        "http://127.0.0.1:1234/v1",
+        None,
+        "https://lmstudio.ai/docs/developer/openai-compat",
+        ON_THIS_MACHINE,
+    ),
 )
 
-KNOWN_PROVIDERS: Mapping[str, KnownProvider] = MappingProxyType({row.name: row for row in _ROWS})
+KNOWN_PROVIDERS: Mapping[str, KnownProvider] = MappingProxyType({row.name: row for row in (*_ROWS, *OWN_PROTOCOLS)})
 """By the name that a routing file gives them."""
+
+__all__ = ["KNOWN_PROVIDERS", "KnownProvider"]

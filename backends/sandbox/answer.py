@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import orjson
 
+from backends.sandbox.fields import MAX_OUTPUT_TOKENS
 from backends.sandbox.hints import Hints
-from backends.sandbox.order import MAX_OUTPUT_TOKENS, Order
+from backends.sandbox.order import Order
 from backends.sandbox.refusal import invalid
 from backends.sandbox.schema import instance
 from backends.sandbox.tokens import TOKEN_CHARS, count_tokens, prompt_tokens
@@ -93,12 +94,12 @@ def _choice(order: Order, mark: str, nth: int) -> Choice:
     if order.tool is not None:
         arguments = _json(order.tool.parameters, order, f"tools.{order.tool.name}.parameters")
         call = Call(f"call_{mark[:20]}{nth:04d}", order.tool.name, arguments)
-        return _within(order.max_tokens, Choice(reasoning, None, call, "tool_calls"))
+        return within(order.max_tokens, Choice(reasoning, None, call, "tool_calls"))
     if order.schema is not None:
         content = _json(order.schema, order, "response_format") if order.schema else _any_object(order)
     else:
-        content = _filled(_words(order, nth), order.min_tokens - count_tokens(reasoning))
-    return _within(order.max_tokens, Choice(reasoning, _stopped(content, order.stops), None, "stop"))
+        content = filled(_words(order, nth), order.min_tokens - count_tokens(reasoning))
+    return within(order.max_tokens, Choice(reasoning, stopped(content, order.stops), None, "stop"))
 
 
 def _words(order: Order, nth: int) -> str:
@@ -108,7 +109,8 @@ def _words(order: Order, nth: int) -> str:
     return f"{LABEL}{which} {source}: {echo}"
 
 
-def _filled(text: str, tokens: int) -> str:
+def filled(text: str, tokens: int) -> str:
+    """The text, made up to at least so many tokens."""
     missing = min(tokens, MAX_OUTPUT_TOKENS) * TOKEN_CHARS - len(text)
     return text + (FILLER * (missing // len(FILLER) + 1))[:missing] if missing > 0 else text
 
@@ -127,12 +129,13 @@ def _any_object(order: Order) -> str:
     return orjson.dumps(dict.fromkeys(keys, LABEL) or {"sandbox": LABEL}).decode()
 
 
-def _stopped(content: str, stops: tuple[str, ...]) -> str:
+def stopped(content: str, stops: tuple[str, ...]) -> str:
+    """The content before the first of these texts."""
     ends = [at for stop in stops if (at := content.find(stop)) >= 0]
     return content[: min(ends)] if ends else content
 
 
-def _within(limit: int, choice: Choice) -> Choice:
+def within(limit: int, choice: Choice) -> Choice:
     """The choice cut to the token limit, as a model is: wherever it happens to be."""
     if choice.tokens <= limit:
         return choice

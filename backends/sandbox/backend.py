@@ -10,11 +10,11 @@ import orjson
 
 from backends.backend import Sink
 from backends.errors import ConnectionLost
-from backends.sandbox import faults, wire
-from backends.sandbox.answer import Answer, answer
+from backends.sandbox import faults
 from backends.sandbox.faults import Faults
-from backends.sandbox.order import Order, read
 from backends.sandbox.refusal import Refusal, invalid, ordered
+from backends.sandbox.reply import Events, Reply
+from backends.sandbox.routes import route_of
 from backends.sandbox.settings import SandboxSettings
 from backends.types import UpstreamRequest
 
@@ -38,49 +38,45 @@ class SandboxBackend:
         number = next(self._numbers)
         befalls = faults.throw(self._settings, number)
         try:
-            order, reply = self._answer(request, befalls, number)
+            reply = self._reply(request, befalls, number)
         except Refusal as refusal:
             body = refusal.body()
             self._head(sink, refusal.status, number, length=len(body), **refusal.headers())
             sink.on_data(body)
             await sink.drain()
             return
-        if order.stream:
-            await self._stream(order, reply, befalls, number, sink)
+        if reply.events is not None:
+            await self._stream(reply.events(int(self._now())), reply.tokens, befalls, number, sink)
         else:
             await self._unary(reply, befalls, number, sink)
 
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    def _answer(self, request: UpstreamRequest, befalls: Faults, number: int) -> tuple[Order, Answer]:
-        if not request.url.partition("?")[0].endswith("/chat/completions"):
-            raise Refusal(404, f"The sandbox serves chat completions, not {request.method} on this path.")
+    def _reply(self, request: UpstreamRequest, befalls: Faults, number: int) -> Reply:
+        route = route_of(request)
         if befalls.status is not None:
             raise ordered(befalls.status)
-        order = read(request.body)
         try:
-            return order, answer(order, request.body, self._settings.seed, number)
+            return route(request, self._settings.seed, number)
         except orjson.JSONEncodeError as error:
             raise invalid("The request is nested too deeply.", None) from error
 
-    async def _unary(self, reply: Answer, befalls: Faults, number: int, sink: Sink) -> None:
+    async def _unary(self, reply: Reply, befalls: Faults, number: int, sink: Sink) -> None:
         if befalls.stall_at is not None:
             await _for_ever()
         pace = self._settings.tokens_per_second
-        await asyncio.sleep(self._settings.ttft_s + (reply.completion_tokens / pace if pace else 0.0))
-        body = wire.whole(reply, int(self._now()))
-        self._head(sink, 200, number, length=len(body))
+        await asyncio.sleep(self._settings.ttft_s + (reply.tokens / pace if pace else 0.0))
+        body = reply.whole(int(self._now()))
+        self._head(sink, 200, number, length=len(body), content_type=reply.content_type)
         if befalls.cut_at is not None:
             sink.on_data(body[: int(befalls.cut_at * len(body))])
             raise ConnectionLost("the sandbox cut the answer, as ordered")
         sink.on_data(body)
         await sink.drain()
 
-    async def _stream(self, order: Order, reply: Answer, befalls: Faults, number: int, sink: Sink) -> None:
-        events = wire.EventStream(reply, int(self._now()), usage_chunk=order.usage_chunk)
+    async def _stream(self, events: Events, total: int, befalls: Faults, number: int, sink: Sink) -> None:
         self._head(sink, 200, number, content_type="text/event-stream; charset=utf-8")
-        total = reply.completion_tokens
         stall, cut = (_place(at, total) for at in (befalls.stall_at, befalls.cut_at))
         whole = min(stall, cut, total)
         tokens = islice(events.tokens(), whole)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from backends.types import Clocks, Target
+from gateway.catalog.handling import Breaker, Handling
 from gateway.catalog.prices import Price
 
 
@@ -41,6 +42,7 @@ class Deployment:
     price: Price | None = None
     """None: unknown, which is never free."""
     clocks: Clocks = field(default_factory=Clocks)
+    handling: Handling = field(default_factory=Handling)
     context_window: int | None = None
     max_output: int | None = None
     data_policy: DataPolicy = DataPolicy()
@@ -51,3 +53,8 @@ class Deployment:
     def id(self) -> str:
         """`provider/model@endpoint`."""
         return self.target.id
+
+    @property
+    def breaker(self) -> Breaker:
+        """When it is to be left alone."""
+        return self.handling.breaker

@@ -43,3 +43,9 @@ class Dialect(Protocol):
 
     def keep_alive(self) -> bytes:
         """What is sent while a stream is silent: never content."""
+
+
+class TakesForms:
+    """Marks a dialect whose bodies are `multipart/form-data`; all others take JSON."""
+
+    __slots__ = ()

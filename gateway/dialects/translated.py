@@ -1,4 +1,4 @@
-"""A streamed answer from an upstream that does not speak the caller's dialect: decoded, and said again.
+"""An answer from an upstream that does not speak the caller's dialect: decoded, and said again.
 
 Between the two stands the common form, so that n dialects and m protocols cost n + m translators.
 """
@@ -6,13 +6,27 @@ Between the two stands the common form, so that n dialects and m protocols cost 
 from collections.abc import Sequence
 from typing import Any
 
-from backends.adapter import StreamDecoder
-from backends.errors import BackendError
-from backends.types import Chunk, Usage
-from gateway.dialects.base import StreamEncoder
+from backends.adapter import Adapter, StreamDecoder
+from backends.errors import MALFORMED, BackendError, BadAnswer
+from backends.types import ChatRequest, Chunk, Usage
+from gateway.dialects.base import Dialect, StreamEncoder
 
-_CONTENT = ("content", "tool_calls", "refusal", "audio")
+_CONTENT = ("content", "tool_calls", "refusal", "audio", "images")
 _REASONING = ("reasoning_content", "reasoning", "reasoning_details")
+
+
+def read_whole(
+    adapter: Adapter, dialect: Dialect, chat: ChatRequest, body: bytes, *, native: bool
+) -> tuple[bytes, Usage | None]:
+    """A whole answer for the caller, and its usage. `native`: its bytes pass. Raises BadAnswer or Refused."""
+    try:
+        if native:
+            passing = adapter.parse_response(chat, body)
+            return passing.body, passing.usage
+        completion = adapter.read(chat, body)
+        return dialect.render(chat, completion.answer, completion.usage), completion.usage
+    except MALFORMED as error:
+        raise BadAnswer("an answer that is not in its protocol's shape") from error
 
 
 class TranslatedRelay:
@@ -52,17 +66,21 @@ class TranslatedRelay:
 
     def feed(self, data: bytes) -> bytes:
         """Any cut of the bytes gives the same whole."""
-        chunks = self._decoder.feed(data)
-        if not chunks:
-            return b""
-        return self._passed(chunks)
+        try:
+            chunks = self._decoder.feed(data)
+            return self._passed(chunks) if chunks else b""
+        except MALFORMED as error:
+            raise BadAnswer("a stream that is not in its protocol's shape") from error
 
     def close(self) -> bytes:
         """The end: what was held back and the terminator; ConnectionLost when the answer was not whole."""
-        last = self._decoder.close()
-        self._hear(last)
-        held, self._held = self._held, []
-        return self._encoder.encode([*held, *self._kept(last)]) + self._encoder.close(self._decoder.usage)
+        try:
+            last = self._decoder.close()
+            self._hear(last)
+            held, self._held = self._held, []
+            return self._encoder.encode([*held, *self._kept(last)]) + self._encoder.close(self._decoder.usage)
+        except MALFORMED as error:
+            raise BadAnswer("a stream that is not in its protocol's shape") from error
 
     def _passed(self, chunks: Sequence[Chunk]) -> bytes:
         self._hear(chunks)

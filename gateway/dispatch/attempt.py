@@ -7,23 +7,26 @@ from dataclasses import dataclass, field
 from backends.adapter import Adapter, StreamRelay
 from backends.backend import Backend
 from backends.errors import BackendError, ConnectFailed, NotCarried, Refused, TimedOut
-from backends.types import ChatRequest, UpstreamRequest, Usage
-from gateway.catalog.deployments import Deployment
-from gateway.dialects.translated import TranslatedRelay
+from backends.types import BYTES_PER_TOKEN, ChatRequest, UpstreamRequest, Usage
+from gateway.dialects.translated import TranslatedRelay, read_whole
 from gateway.dispatch.call import Call, Tried
 from gateway.dispatch.clocks import Alarms, Watch
 from gateway.dispatch.failure import tell
 from gateway.dispatch.head import begin_whole
+from gateway.dispatch.itinerary import Step
 from gateway.dispatch.observe import observe
+from gateway.dispatch.own_answer import answer_ourselves
 from gateway.dispatch.sink import AnswerSink
 from gateway.door import ClientLeft
 from gateway.metering.journal import OpenAttempt
 from gateway.metering.meter import Meter
 from gateway.metering.records import AttemptStart, Ending, EndState, UsageRecord
 from gateway.metrics import Metrics
+from gateway.stats.book import Book
+from gateway.stats.health import Health
+from gateway.stats.retry_budget import RetryBudget
 
 _BOUND_WITHOUT_A_LIMIT = 4096
-_BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class Equipment:
     """By protocol."""
     backends: Mapping[str, Backend]
     """By provider."""
+    health: Health
+    book: Book
+    retry_budget: RetryBudget = field(default_factory=RetryBudget)
     alarms: Alarms = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -53,14 +59,15 @@ class Equipment:
 class Attempt:
     """One try. `run` returns when the caller has the whole answer."""
 
-    __slots__ = ("_call", "_deployment", "_last", "_number", "_sent_at", "_sink", "_tally", "_with", "native")
+    __slots__ = ("_call", "_deployment", "_number", "_sent_at", "_sink", "_tally", "_with", "native", "next")
 
-    def __init__(self, call: Call, deployment: Deployment, number: int, *, last: bool, equipment: Equipment) -> None:
+    def __init__(self, call: Call, step: Step, number: int, equipment: Equipment) -> None:
         self._call = call
-        self._deployment = deployment
+        self._deployment = deployment = step.deployment
         self._number = number
-        self._last = last
         self._with = equipment
+        self.next: Step | None = None
+        """What comes after, when this one has failed; None: the request ends with it."""
         self._sent_at = equipment.clock()
         self._sink: AnswerSink | None = None
         self.native = True
@@ -76,14 +83,9 @@ class Attempt:
         )
 
     @property
-    def committed(self) -> bool:
-        """The caller has seen content of this attempt."""
-        return self._sink is not None and self._sink.committed
-
-    def is_final(self, error: BackendError) -> bool:
-        """Whether the request ends with this failure."""
-        out_of_time = isinstance(error, TimedOut) and error.clock in ("total", "stream_total", "shutdown")
-        return self._last or self.committed or out_of_time or not error.another_target_may_help
+    def provider(self) -> str:
+        """Whom it goes to."""
+        return self._deployment.target.provider
 
     async def run(self) -> None:
         """Raises BackendError when this try failed; ClientLeft or CancelledError when the caller left."""
@@ -92,8 +94,12 @@ class Attempt:
         target = deployment.target
         adapter = tools.adapters[target.protocol]
         native = self.native = adapter.speaks(call.chat.dialect, target)
-        request = self._request(adapter)
+        if not native and call.chat.own_answer is not None:
+            await answer_ourselves(call, call.chat.own_answer)
+            return
+        request = self._request(adapter, native=native)
         relay = self._relay(adapter, native=native) if call.chat.stream else None
+        tools.health.began(deployment)
         opened = tools.meter.sent(self._start())
         sink = self._sink = AnswerSink(
             call, target.id, self._number, self._sent_at, adapter, relay, opened, tools.loop.time, tools.clock
@@ -110,10 +116,11 @@ class Attempt:
         except BaseException:
             self._settle(opened, self._ending(EndState.UPSTREAM_FAILED, 500, final=True, error="internal_error"))
             raise
+        tools.health.succeeded(deployment)
         record = self._settle(opened, self._complete(body, usage))
         # The last bytes, now that the ledger has the line: a stream's terminator, or the whole unary answer.
         if not call.responder.started:
-            begin_whole(call, target.id, self._number, tools.clock(), record.cost_nano)
+            begin_whole(call, target.id, self._number, tools.clock(), record.cost_nano, sink.content_type)
         call.responder.write(body)
         await call.responder.end()
 
@@ -140,15 +147,22 @@ class Attempt:
             call.responder.attach(None)
             call.upstream_s += self._with.clock() - self._sent_at
 
-    def _request(self, adapter: Adapter) -> UpstreamRequest:
+    def _request(self, adapter: Adapter, *, native: bool) -> UpstreamRequest:
         call, deployment = self._call, self._deployment
         try:
-            request = adapter.build_request(call.chat, deployment.target, deployment.clocks)
+            request = self._built(adapter, native=native)
         except NotCarried as error:
             call.tried.append(Tried(deployment.target.id, error.reason, 0))
+            self.next = self._after(error)
             raise
-        call.dropped = request.dropped
+        call.dropped = request.dropped if native else (*call.chat.ignored, *request.dropped)
         return request
+
+    def _built(self, adapter: Adapter, *, native: bool) -> UpstreamRequest:
+        chat = self._call.chat
+        if chat.untranslated is not None and not native:
+            raise NotCarried(*chat.untranslated)
+        return adapter.build_request(chat, self._deployment.target, self._deployment.clocks)
 
     def _relay(self, adapter: Adapter, *, native: bool) -> StreamRelay:
         call = self._call
@@ -167,12 +181,8 @@ class Attempt:
             return last, sink.relay.usage
         if sink.committed:
             return last, adapter.usage_in(sink.tail)
-        if not native:
-            chat = self._dated()
-            completion = adapter.read(chat, last)
-            return self._call.dialect.render(chat, completion.answer, completion.usage), completion.usage
-        answer = adapter.parse_response(self._call.chat, last)
-        return answer.body, answer.usage
+        chat = self._call.chat if native else self._dated()
+        return read_whole(adapter, self._call.dialect, chat, last, native=native)
 
     def _start(self) -> AttemptStart:
         call, target, who = self._call, self._deployment.target, self._call.request.principal
@@ -194,11 +204,13 @@ class Attempt:
             call.chat.stream,
             self._deployment.price,
             call.decision.rules_hash,
-            len(call.chat.raw) // _BYTES_PER_TOKEN,
+            call.chat.input_tokens,
             self._output_bound(),
         )
 
     def _output_bound(self) -> int:
+        if not self._call.chat.answers.written:
+            return 0  # nothing is written token by token, or nothing that our classes count
         body = self._call.chat.body
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         bound = limit or self._deployment.max_output or _BOUND_WITHOUT_A_LIMIT
@@ -206,12 +218,23 @@ class Attempt:
 
     def _complete(self, body: bytes, usage: Usage | None) -> Ending:
         ending = self._ending(EndState.COMPLETE, 200, final=True, usage=usage)
-        if ending.usage is None and not self._call.chat.stream:
-            return ending._replace(content_events=len(body) // _BYTES_PER_TOKEN)
+        whole = self._sink is not None and self._sink.relay is None
+        if ending.usage is None and whole and self._call.chat.answers.written:
+            return ending._replace(content_events=len(body) // BYTES_PER_TOKEN)
         return ending
 
+    def _after(self, error: BackendError) -> Step | None:
+        """Once the caller has seen content, nobody else can answer."""
+        if self._sink is not None and self._sink.committed:
+            return None
+        call = self._call
+        ends_at = min(call.request.started_at + self._deployment.clocks.total_s, call.ends_at)
+        return call.itinerary.after(self._deployment, error, self._with.clock(), ends_at)
+
     def _failure(self, error: BackendError) -> Ending:
-        final = self.is_final(error)
+        self._with.health.failed(self._deployment, error)
+        self.next = self._after(error)
+        final = self.next is None
         status = tell(error, self._deployment.target.provider, []).status if final else 502
         if isinstance(error, ConnectFailed):
             state = EndState.NEVER_SENT
@@ -246,5 +269,5 @@ class Attempt:
     def _settle(self, opened: OpenAttempt, ending: Ending) -> UsageRecord:
         record = opened.done(ending)
         self._call.last = record
-        observe(self._with.metrics, self._tally, self._call.model_label, record)
+        observe(self._with.metrics, self._with.book, self._tally, self._call.model_label, record)
         return record

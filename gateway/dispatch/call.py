@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from backends.types import ChatRequest
 from gateway.dialects.base import Dialect
+from gateway.dispatch.itinerary import Itinerary
 from gateway.door import Request, Responder
 from gateway.metering.records import UsageRecord
 from gateway.metrics import Tally
@@ -28,6 +29,8 @@ class Call:
     chat: ChatRequest
     dialect: Dialect
     decision: Decision
+    """In force for the latest attempt: a fallback model has its own."""
+    itinerary: Itinerary
     responder: Responder
     admitted_at: float
     """Epoch seconds: the period that this request belongs to."""

@@ -25,6 +25,8 @@ def tell(error: BackendError, provider: str, tried: list[Tried], *, native: bool
         if not native:
             failed.body = None
         return failed
+    if error.fault is Fault.CREDENTIAL:
+        return _credential(metadata)
     if isinstance(error, NotCarried):
         return UpstreamFailed(
             error.message,
@@ -70,16 +72,25 @@ def _refused(error: Refused, metadata: dict[str, Any]) -> UpstreamFailed:
     if error.fault is Fault.QUOTA or reply.status == 429:
         return _limited(error, metadata)
     if error.fault is Fault.CREDENTIAL:
-        message = "The provider refused the gateway's credential. Tell the gateway's operator."
-        return UpstreamFailed(
-            message, status=502, code="upstream_credential", kind="api_error", retry=False, metadata=metadata
-        )
+        return _credential(metadata)
     return UpstreamFailed(
         reply.message or f"The provider failed with status {reply.status}.",
         status=502,
         kind="api_error",
         retry=not error.may_have_billed,
         headers=_retry_after(error),
+        metadata=metadata,
+    )
+
+
+def _credential(metadata: dict[str, Any]) -> UpstreamFailed:
+    """Refused, or not to be had."""
+    return UpstreamFailed(
+        "The provider does not accept the gateway's credential. Tell the gateway's operator.",
+        status=502,
+        code="upstream_credential",
+        kind="api_error",
+        retry=False,
         metadata=metadata,
     )
 

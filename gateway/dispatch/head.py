@@ -6,17 +6,22 @@ from gateway.dispatch.call import Call
 _NANO = 1_000_000_000
 
 
-def begin_whole(call: Call, target: str, number: int, until: float, cost_nano: int | None) -> None:
+JSON = "application/json"
+
+
+def begin_whole(
+    call: Call, target: str, number: int, until: float, cost_nano: int | None, content_type: str = JSON
+) -> None:
     """Of a unary answer. `target` is the attempt's, `number` its own; `until` is now."""
-    headers = _headers(call, target, number, until, "application/json")
+    headers = _headers(call, target, number, until, content_type)
     if cost_nano is not None:
         headers["x-headrace-cost-usd"] = f"{cost_nano // _NANO}.{cost_nano % _NANO:09d}"
     call.responder.start(200, headers)
 
 
-def begin_long(call: Call, target: str, number: int, sent_at: float) -> None:
-    """Of a unary answer that is too long to be held: it leaves before its cost is known."""
-    call.responder.start(200, _headers(call, target, number, sent_at, "application/json"))
+def begin_long(call: Call, target: str, number: int, sent_at: float, content_type: str = JSON) -> None:
+    """Of a unary answer that is too long to be held, or is sound: it leaves before its cost is known."""
+    call.responder.start(200, _headers(call, target, number, sent_at, content_type))
 
 
 def begin_stream(call: Call, target: str, number: int, sent_at: float, first_content_at: float | None) -> None:

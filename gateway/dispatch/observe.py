@@ -1,13 +1,16 @@
 """What an ended attempt adds to the metrics."""
 
 from backends.types import Usage
-from gateway.metering.records import EndState, UsageRecord
+from gateway.metering.records import EndState, Source, UsageRecord
 from gateway.metrics import Metrics, Tally
+from gateway.stats.book import Book
 
 
-def observe(metrics: Metrics, tally: Tally, label: str, record: UsageRecord) -> None:
+def observe(metrics: Metrics, book: Book, tally: Tally, label: str, record: UsageRecord) -> None:
     """Count one attempt; `label` is the model's configured name."""
     start, ending = record.start, record.ending
+    if ending.state is EndState.COMPLETE:
+        _remember(book, label, record)
     tally.attempts[ending.state] += 1
     tally.upstream_took(ending.duration_s)
     if start.stream and ending.ttft_s is not None:
@@ -19,6 +22,20 @@ def observe(metrics: Metrics, tally: Tally, label: str, record: UsageRecord) -> 
         tally.unpriced += 1
     elif record.cost_nano:
         tally.cost_nano[record.source] += record.cost_nano
+
+
+def _remember(book: Book, label: str, record: UsageRecord) -> None:
+    """What routing learns of a target: an answer that came whole, and how fast."""
+    start, ending = record.start, record.ending
+    generated = record.usage.output + record.usage.reasoning
+    if start.stream and ending.ttft_s is not None:
+        book.saw_first_token(start.target, ending.ttft_s)
+        if generated > 1:
+            book.saw_tokens(start.target, (ending.duration_s - ending.ttft_s) / (generated - 1))
+    elif not start.stream:
+        book.saw_whole(start.target, ending.duration_s, generated)
+    if generated and record.source is Source.PROVIDER:
+        book.saw_length(label, start.key_id, generated)
 
 
 def _observe_stream(metrics: Metrics, of: tuple[str, str], record: UsageRecord, ttft_s: float) -> None:

@@ -4,14 +4,19 @@ from collections.abc import Callable, Mapping
 
 from backends.adapter import Adapter, StreamRelay
 from backends.backend import Flow
-from backends.errors import BadAnswer
+from backends.errors import MALFORMED, BadAnswer
+from backends.types import AnswerKind
 from gateway.dispatch.call import Call
-from gateway.dispatch.head import begin_long, begin_stream
+from gateway.dispatch.head import JSON, begin_long, begin_stream
 from gateway.metering.journal import OpenAttempt
 
 LONGEST_ANSWER = 32 << 20
 LONGEST_ERROR = 64 << 10
 LONGEST_TAIL = 16 << 10
+_STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream")
+"""Media types of streams: server-sent events, and AWS's frames."""
+_MAY_BE_OTHER_THAN_JSON = (AnswerKind.TRANSCRIPT, AnswerKind.BINARY)
+_SOUND = ("audio/", "application/octet-stream")
 
 
 class AnswerSink:
@@ -27,6 +32,7 @@ class AnswerSink:
         "_headers",
         "_listening",
         "_long",
+        "_most_held",
         "_number",
         "_opened",
         "_passed",
@@ -37,6 +43,7 @@ class AnswerSink:
         "_status",
         "_target",
         "_time",
+        "content_type",
         "draining",
         "first_content_at",
         "last_data",
@@ -75,6 +82,9 @@ class AnswerSink:
         self._passed = False
         self._flow: Flow | None = None
         self._long = False
+        self._most_held = LONGEST_ANSWER
+        self.content_type = JSON
+        """Of a whole answer."""
         self.started = False
         self.draining = False
         self.last_data = self.last_write = time()
@@ -123,9 +133,14 @@ class AnswerSink:
         self._status, self._headers = status, headers
         if status == 200 and self._relay is not None:
             kind = headers.get("content-type", "")
-            if not kind.startswith("text/event-stream"):
+            if not kind.startswith(_STREAMS):
+                if self._call.chat.answers is AnswerKind.TRANSCRIPT:
+                    self._look_at_type(kind)
+                    return
                 raise BadAnswer(f"a stream was asked for, the answer is {kind[:60] or 'of no type'}")
             self._listening = self._relay
+        elif status == 200 and self._call.chat.answers in _MAY_BE_OTHER_THAN_JSON:
+            self._look_at_type(headers.get("content-type", ""))
 
     def on_data(self, data: bytes) -> None:
         """Relay, or keep."""
@@ -133,7 +148,10 @@ class AnswerSink:
         if relay is None:
             self._keep(data)
             return
-        passed = relay.feed(data)
+        try:
+            passed = relay.feed(data)
+        except MALFORMED as error:
+            raise BadAnswer("a stream that is not in its protocol's shape") from error
         if not data.startswith(b":"):
             self.last_data = self._time()
         if relay.flowing and not self.started:
@@ -163,6 +181,8 @@ class AnswerSink:
     def keep_alive(self) -> None:
         """A comment: the caller's connection stays open, nothing is committed."""
         self.last_write = self._time()
+        if self._listening is None and self._call.chat.answers is AnswerKind.TRANSCRIPT:
+            return  # it may yet be whole
         self._begin_stream()
         self._responder.write(self._call.dialect.keep_alive())
         self._responder.flush()
@@ -170,7 +190,10 @@ class AnswerSink:
     def finish(self) -> bytes:
         """The exchange is over. Returns the stream's last bytes or the whole body; raises BackendError otherwise."""
         if self._listening is not None:
-            last = self._listening.close()
+            try:
+                last = self._listening.close()
+            except MALFORMED as error:
+                raise BadAnswer("a stream that is not in its protocol's shape") from error
             self._begin_stream()
             return last
         if self._long:
@@ -180,6 +203,15 @@ class AnswerSink:
         if self._status != 200:
             raise self._adapter.parse_error(self._status, self._headers, body)
         return body
+
+    def _look_at_type(self, kind: str) -> None:
+        """A transcript may be plain text, and whole though a stream was asked for: some models, whisper-1 among them,
+        ignore the wish (https://platform.openai.com/docs/api-reference/audio/createTranscription). Sound is handed on
+        as it arrives: nothing in it has to be read.
+        """
+        self.content_type = kind or JSON
+        if self._call.chat.answers is AnswerKind.BINARY and kind.startswith(_SOUND):
+            self._most_held = 0
 
     def _begin_stream(self) -> None:
         begin_stream(self._call, self._target, self._number, self._sent_at, self.first_content_at)
@@ -192,7 +224,7 @@ class AnswerSink:
                 self._body.append(data)
             return
         self._body.append(data)
-        if self._size > LONGEST_ANSWER:
+        if self._size > self._most_held:
             self._pass_on()
 
     def _pass_on(self) -> None:
@@ -200,7 +232,7 @@ class AnswerSink:
         held, newest = self._body, self._body[-1]
         if not self._long:
             self._long = True
-            begin_long(self._call, self._target, self._number, self._sent_at)
+            begin_long(self._call, self._target, self._number, self._sent_at, self.content_type)
             newest = b"".join(held)
         self._responder.write(newest)
         if self._flow is not None:

@@ -37,12 +37,20 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
     return decode_body(await _read(request, limit), coding, limit)
 
 
-def check_media_type(kind: str | None) -> None:
-    """Refuse a body that says it is something else than JSON; one that says nothing is taken for it."""
-    if kind is None or kind == "application/json":
+def check_media_type(kind: str | None, *, forms: bool = False) -> None:
+    """Refuse a body that says it is something else than JSON; one that says nothing is taken for it.
+
+    `forms`: the route takes `multipart/form-data` in its place, which has to be said, since the boundary stands there.
+    """
+    if not forms and (kind is None or kind == "application/json"):
         return
-    media = kind.partition(";")[0].strip().lower()
-    if media != "application/json" and not media.endswith("+json"):
+    media = (kind or "").partition(";")[0].strip().lower()
+    if forms:
+        if media != "multipart/form-data":
+            raise Unsupported(
+                "Send the body as 'content-type: multipart/form-data', the recording in its field 'file'."
+            )
+    elif media != "application/json" and not media.endswith("+json"):
         raise Unsupported("Send the body as 'content-type: application/json'.")
 
 

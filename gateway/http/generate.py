@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.auth.keys import digest
 from gateway.auth.principal import Principal
-from gateway.dialects.base import Dialect
+from gateway.dialects.base import Dialect, TakesForms
 from gateway.door import ClientLeft, Request
 from gateway.errors import GatewayError, Unauthorized
 from gateway.http.aiohttp_door import AiohttpResponder
@@ -47,7 +47,7 @@ class Generate:
     async def _read(self, request: web.Request, state: HttpState, request_id: str) -> Request:
         started_at = time.monotonic()
         principal = await authenticate(request, state)
-        check_media_type(request.headers.get("content-type"))
+        check_media_type(request.headers.get("content-type"), forms=isinstance(self._dialect, TakesForms))
         body = await read_body(request, state.body_limit)
         return Request(
             id=request_id,
@@ -64,6 +64,8 @@ class Generate:
         state.metrics.rejections.add((error.code,))
         state.metrics.requests.add((self._dialect.name, "other", "", str(error.status), "rejected"))
         response = error_response(error, request_id)
+        response.set_status(error.status_in(self._dialect.name))
+        response.body = self._dialect.render_error(error)
         if state.liveness.draining:
             response.force_close()
         return response

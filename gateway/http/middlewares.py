@@ -5,6 +5,7 @@ import difflib
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.dialects.anthropic_errors import is_anthropics, render_error
 from gateway.errors import GatewayError, Internal, MethodNotAllowed, NotFound
 from gateway.http.headers import RequestIds, cors_for, preflight
 from gateway.http.protocol import error_response
@@ -29,18 +30,18 @@ class Rim:
         try:
             response = await handler(request)
         except GatewayError as error:
-            response = error_response(error, request_id)
+            response = _told(error, request, request_id)
         except web.HTTPMethodNotAllowed as error:
-            response = error_response(_method_not_allowed(error), request_id)
+            response = _told(_method_not_allowed(error), request, request_id)
         except web.HTTPNotFound:
-            response = error_response(self._unknown_route(request), request_id)
+            response = _told(self._unknown_route(request), request, request_id)
         except web.HTTPException as error:
             refused = GatewayError(error.reason, code="invalid_request")
             refused.status, refused.type, refused.origin = error.status, "invalid_request_error", "caller"
-            response = error_response(refused, request_id)
+            response = _told(refused, request, request_id)
         except Exception:  # noqa: BLE001  the outermost rim of the control plane
             get("http").exception("a handler failed", request_id=request_id, path=request.path[:200])
-            response = error_response(Internal(), request_id)
+            response = _told(Internal(), request, request_id)
         if not response.prepared:
             response.headers.setdefault("x-request-id", request_id)
             response.headers.setdefault("server", "headrace")
@@ -52,6 +53,15 @@ class Rim:
         near = difflib.get_close_matches(path, self._paths, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         return NotFound(f"There is no route {request.method[:20]} {path!r}.{hint}")
+
+
+def _told(error: GatewayError, request: web.Request, request_id: str) -> web.Response:
+    """In the words of who asks."""
+    response = error_response(error, request_id)
+    if is_anthropics(request.path, request.headers):
+        response.set_status(error.status_in("anthropic_messages"))
+        response.body = render_error(error)
+    return response
 
 
 def _method_not_allowed(error: web.HTTPMethodNotAllowed) -> MethodNotAllowed:

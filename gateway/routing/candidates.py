@@ -18,9 +18,14 @@ from gateway.routing.facts import CallerRequest, Facts
 from gateway.routing.guards import Guard, Route
 from gateway.routing.policies import Dice
 from gateway.routing.problems import printable
+from gateway.routing.requirements import missed_now
+from gateway.routing.schema.policies import RequirementRules
 from gateway.routing.table import RoutingTable
+from gateway.stats.snapshot import NOTHING_KNOWN, Prospect, Snapshot
 
 OPENAI_CHAT = "openai_chat"
+Reopens = Callable[[str], float | None]
+"""Target → when it may be tried again; None: now."""
 
 
 def wall_clock() -> float:
@@ -36,51 +41,107 @@ def decide(
     *,
     dialect: str = OPENAI_CHAT,
     now: Callable[[], float] = wall_clock,
+    snapshot: Snapshot = NOTHING_KNOWN,
+    reopens: Reopens | None = None,
+    instead: str | None = None,
 ) -> Decision:
     """Who is to be tried. Raises NotFound, Forbidden (`model_not_allowed`, `denied_by_guard`, `no_eligible_target`)
-    and Unavailable (`no_healthy_target`)."""
-    entry = table.resolve(chat.model, request.provider)
+    and Unavailable (`no_healthy_target`).
+
+    `reopens`: when a target that is left alone may be tried again; None: all are well. `instead`: the model that the
+    file names in place of the one asked for, which needs no leave of the key's.
+    """
+    entry = table.resolve(instead or chat.model, request.provider)
     may_use = request.principal.may_use
-    if not may_use(chat.model) and not any(map(may_use, table.names_of(chat.model, entry))):
+    if instead is None and not may_use(chat.model) and not any(map(may_use, table.names_of(chat.model, entry))):
         raise Forbidden(
             f"This key may not use the model '{printable(chat.model)}'. GET /v1/models lists those it may use.",
             code="model_not_allowed",
             param="model",
         )
+    key_id = request.principal.key_id
     if table.guards or table.routes or entry.variants:
-        return _decide_with_rules(
-            table, entry, Facts(chat, request, dialect, tuple(table.rules.tags), now, table.zone), dice
-        )
+        facts = Facts(chat, request, dialect, tuple(table.rules.tags), now, table.zone)
+        return _decide_with_rules(table, entry, facts, dice, snapshot, reopens, routed=instead is not None)
     if not entry.deployments:
         raise _nobody(entry.name, entry.rejected, entry.drained)
-    return Decision(entry.order(chat, dice), entry.rejected, entry.name, entry.label, entry.policy, table.hash)
+    prospect = Prospect(snapshot, entry.label, key_id)
+    candidates, rejected = entry.order(chat, dice, prospect), entry.rejected
+    if entry.required is not None:
+        candidates, rejected = _satisfying(entry.required, candidates, rejected, chat, prospect)
+        if not candidates:
+            raise _nobody(entry.name, rejected, entry.drained)
+    if reopens is not None:
+        candidates, rejected = _spared(candidates, rejected, reopens)
+    return Decision(candidates, rejected, entry.name, entry.label, entry.policy, table.hash, None, (), entry.fallbacks)
 
 
-def _decide_with_rules(table: RoutingTable, entry: ModelEntry, facts: Facts, dice: Dice) -> Decision:
+def _decide_with_rules(
+    table: RoutingTable,
+    entry: ModelEntry,
+    facts: Facts,
+    dice: Dice,
+    snapshot: Snapshot,
+    reopens: Reopens | None,
+    *,
+    routed: bool,
+) -> Decision:
+    """`routed`: the model has been chosen; guards still have their say."""
     context = _context(table, facts)
     asked = table.names_of(facts.chat.model, entry)
-    route, failed = _route(table, asked, facts.dialect, context)
+    route, failed = (None, ()) if routed else _route(table, asked, facts.dialect, context)
     provider = facts.request.provider
     entries = [_variant(table, chosen, dice, provider) for chosen in _routed(table, entry, route, provider)]
     if route is not None and route.rules.policy is not None:
         entries = [table.under_policy(chosen, route.rules.policy, provider) for chosen in entries]
     names = tuple(dict.fromkeys((*asked, *(chosen.name for chosen in entries))))
     guards = [guard for guard in table.guards if guard.concerns(names) and guard.applies(context)]
-    candidates, rejected, drained = _narrowed(entries, guards, facts.chat, dice)
+    candidates, rejected, drained = _narrowed(entries, guards, facts, dice, snapshot)
     # A variant is reported under the name that was asked for; a routed request under the model it was routed to.
     named = entry if entry.variants and (route is None or route.rules.route is None) else entries[0]
     if not candidates:
         raise _nobody(named.name, rejected, drained)
+    tried, left_out = tuple(candidates), tuple(rejected)
+    if reopens is not None:
+        tried, left_out = _spared(tried, left_out, reopens)
     return Decision(
-        tuple(candidates),
-        tuple(rejected),
+        tried,
+        left_out,
         named.name,
         named.label,
         entries[0].policy,
         table.hash,
         route.rules.name if route is not None else None,
         failed,
+        entries[0].fallbacks,
     )
+
+
+def _satisfying(
+    rules: RequirementRules,
+    candidates: tuple[Deployment, ...],
+    rejected: tuple[Rejection, ...],
+    chat: ChatRequest,
+    prospect: Prospect,
+) -> tuple[tuple[Deployment, ...], tuple[Rejection, ...]]:
+    """Without those that miss what only statistics or the request can tell."""
+    reasons = {one.id: why for one in candidates if (why := missed_now(rules, one, chat, prospect)) is not None}
+    kept = tuple(deployment for deployment in candidates if deployment.id not in reasons)
+    return kept, (*rejected, *(Rejection(name, why) for name, why in reasons.items()))
+
+
+def _spared(
+    candidates: tuple[Deployment, ...], rejected: tuple[Rejection, ...], reopens: Reopens
+) -> tuple[tuple[Deployment, ...], tuple[Rejection, ...]]:
+    """Without those that are left alone; if all are, the one that reopens soonest is tried rather than nobody."""
+    resting = {deployment.id: at for deployment in candidates if (at := reopens(deployment.id)) is not None}
+    if not resting:
+        return candidates, rejected
+    awake = tuple(deployment for deployment in candidates if deployment.id not in resting)
+    if not awake:
+        awake = (min(candidates, key=lambda deployment: resting[deployment.id]),)
+    asleep = [Rejection(name, "its circuit is open") for name in resting if all(name != one.id for one in awake)]
+    return awake, (*rejected, *asleep)
 
 
 def _context(table: RoutingTable, facts: Facts) -> object:
@@ -128,17 +189,18 @@ def _variant(table: RoutingTable, entry: ModelEntry, dice: Dice, provider: str |
 
 
 def _narrowed(
-    entries: list[ModelEntry], guards: list[Guard], chat: ChatRequest, dice: Dice
+    entries: list[ModelEntry], guards: list[Guard], facts: Facts, dice: Dice, snapshot: Snapshot
 ) -> tuple[list[Deployment], list[Rejection], list[Deployment]]:
     """Candidates in order, those left out with their reasons, and the drained ones that no guard objects to."""
     candidates: list[Deployment] = []
     rejected: list[Rejection] = []
     drained: list[Deployment] = []
     for entry in entries:
+        prospect = Prospect(snapshot, entry.label, facts.request.principal.key_id)
         rejected += entry.rejected
-        drained += [deployment for deployment in entry.drained if _objection(guards, entry.name, deployment) is None]
-        for deployment in entry.order(chat, dice):
-            reason = _objection(guards, entry.name, deployment)
+        drained += [one for one in entry.drained if _objection(guards, entry, one, facts.chat, prospect) is None]
+        for deployment in entry.order(facts.chat, dice, prospect):
+            reason = _objection(guards, entry, deployment, facts.chat, prospect)
             if reason is None:
                 candidates.append(deployment)
             else:
@@ -146,12 +208,14 @@ def _narrowed(
     return candidates, rejected, drained
 
 
-def _objection(guards: list[Guard], model: str, deployment: Deployment) -> str | None:
+def _objection(
+    guards: list[Guard], entry: ModelEntry, deployment: Deployment, chat: ChatRequest, prospect: Prospect
+) -> str | None:
     for guard in guards:
-        reason = guard.objection(model, deployment)
+        reason = guard.objection(entry.name, deployment, chat, prospect)
         if reason is not None:
             return reason
-    return None
+    return missed_now(entry.required, deployment, chat, prospect) if entry.required is not None else None
 
 
 def _nobody(

@@ -5,7 +5,6 @@ from typing import Any
 from gateway.routing.conditions import NOT_READ_YET, Condition, ConditionError, compile_condition
 from gateway.routing.guards import Guard, Route
 from gateway.routing.problems import Mark, Path, Problem, show_path
-from gateway.routing.requirements import undecided
 from gateway.routing.rules import RoutingRules
 from gateway.routing.source import Document
 
@@ -35,9 +34,6 @@ def refuse_unenforceable(document: Document, guards: tuple[Guard, ...]) -> None:
             document.problem((*path, "when"), f"{', '.join(unread)} can't be read yet, so this guard can't be enforced")
         if guard.rules.max_tokens is not None:
             document.problem((*path, "max_tokens"), "this can't be enforced yet")
-        if guard.rules.require is not None:
-            for field in undecided(guard.rules.require):
-                document.problem((*path, "require", field), "this can't be enforced yet")
 
 
 def _conditions(document: Document, section: str, tags: tuple[str, ...]) -> dict[int, Condition]:

@@ -15,6 +15,18 @@ class Rejection:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Fallbacks:
+    """Other models to turn to, by what went wrong with this one."""
+
+    on_error: tuple[str, ...] = ()
+    on_context_overflow: tuple[str, ...] = ()
+    on_refusal: tuple[str, ...] = ()
+
+
+NO_FALLBACKS = Fallbacks()
+
+
 class Decision(NamedTuple):
     """Who is to be tried, in this order; and why each other one is not."""
 
@@ -30,3 +42,4 @@ class Decision(NamedTuple):
     """The route that decided, if any."""
     failed_conditions: tuple[str, ...] = ()
     """Routes whose condition could not be evaluated, which counts as false."""
+    fallbacks: Fallbacks = NO_FALLBACKS

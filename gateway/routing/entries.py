@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from backends.types import Clocks, Target
 from gateway.catalog.deployments import Catalogue, DataPolicy, Deployment
+from gateway.catalog.handling import Breaker, Handling, Retry
 from gateway.catalog.prices import Price
-from gateway.routing.decision import Rejection
-from gateway.routing.policies import ORDERS, Order
+from gateway.routing.decision import NO_FALLBACKS, Fallbacks, Rejection
+from gateway.routing.policies import ORDERS, Order, order_by
 from gateway.routing.providers import ProviderState
-from gateway.routing.requirements import missed
+from gateway.routing.requirements import missed, needs_statistics
 from gateway.routing.rules import RoutingRules
 from gateway.routing.schema.models import ModelRules, PriceRules, TargetRules
-from gateway.routing.schema.policies import PolicyRules, TimeoutRules
+from gateway.routing.schema.policies import DefaultRules, PolicyRules, RequirementRules, RetryRules, TimeoutRules
 from gateway.routing.schema.providers import DataPolicyRules
 
 OTHER = "other"
@@ -54,6 +55,9 @@ class ModelEntry:
     capabilities: tuple[str, ...] | None = None
     description: str | None = None
     hidden: bool = False
+    fallbacks: Fallbacks = NO_FALLBACKS
+    required: RequirementRules | None = None
+    """What its policy requires of targets that only statistics or the request can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,9 @@ class EntryMaker:
             capabilities=rules.capabilities,
             description=rules.description,
             hidden=rules.hidden,
+            fallbacks=Fallbacks(
+                rules.fallbacks.on_error, rules.fallbacks.on_context_overflow, rules.fallbacks.on_refusal
+            ),
         )
         return self._chosen(entry, deployments, left_out, policy_name, policy_rules)
 
@@ -141,7 +148,8 @@ class EntryMaker:
             drained=tuple(drained),
             rejected=tuple(left_out),
             policy=name,
-            order=ORDERS.get(policy.objective, ORDERS["priority"])(usable),
+            order=order_by(policy, usable),
+            required=policy.require if policy.require is not None and needs_statistics(policy.require) else None,
         )
 
     def _taking_part(self, targets: Sequence[TargetRules], left_out: list[Rejection]) -> Iterator[TargetRules]:
@@ -182,11 +190,14 @@ class EntryMaker:
                     endpoint=endpoint.label,
                     api_key=provider.api_key,
                     headers=provider.headers,
+                    quirks=provider.quirks,
+                    api_version=provider.api_version,
                 ),
                 priority=target.priority,
                 weight=target.weight * endpoint.weight / sum(other.weight for other in live),
                 price=self._price(target, upstream_model),
                 clocks=clocks(self.rules.defaults.timeouts, provider.timeouts, policy.timeouts),
+                handling=handling(self.rules.defaults, policy),
                 context_window=window,
                 max_output=target.max_output or model.max_output,
                 data_policy=_data_policy(self.rules.providers[provider.name].data_policy, target.data_policy),
@@ -215,6 +226,27 @@ def clocks(*rules: TimeoutRules) -> Clocks:
             if isinstance(value, float):  # `learned` keeps what stood before it
                 given[f"{name}_s"] = value
     return Clocks(**given)
+
+
+def handling(defaults: DefaultRules, policy: PolicyRules) -> Handling:
+    """How attempts are carried out: the policy's word, whole by whole, before the defaults'."""
+    retry, breaker = policy.retry or defaults.retry, policy.circuit_breaker or defaults.circuit_breaker
+    return Handling(
+        retry=_retry(retry) if retry is not None else Retry(),
+        breaker=Breaker(breaker.failures, breaker.over, breaker.minimum, breaker.open_for) if breaker else Breaker(),
+        mid_stream=policy.mid_stream or defaults.mid_stream or "continue",
+    )
+
+
+def _retry(rules: RetryRules) -> Retry:
+    return Retry(
+        attempts=rules.attempts,
+        retry_on=frozenset(rules.retry_on),
+        initial_s=rules.backoff.initial,
+        max_s=rules.backoff.max,
+        budget_share=rules.budget.percent / 100,
+        budget_per_second=rules.budget.min_per_second,
+    )
 
 
 def _token_price(rules: PriceRules, version: str) -> Price | None:

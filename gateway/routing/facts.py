@@ -8,11 +8,14 @@ from typing import Any, Protocol
 import cel
 
 from backends.types import ChatRequest
-from gateway.routing.policies.cost import BYTES_PER_TOKEN
 
 
 class Caller(Protocol):
     """Who calls, as far as routing looks."""
+
+    @property
+    def key_id(self) -> str:
+        """The key."""
 
     @property
     def name(self) -> str:
@@ -152,7 +155,7 @@ def _local(facts: Facts) -> datetime:
 
 _FACTS: Mapping[str, Callable[[Facts], Any]] = {
     "request.model": lambda facts: facts.chat.model,
-    "request.input_tokens": lambda facts: len(facts.chat.raw) // BYTES_PER_TOKEN,
+    "request.input_tokens": lambda facts: facts.chat.input_tokens,
     "request.max_tokens": _max_tokens,
     "request.stream": lambda facts: facts.chat.stream,
     "request.has_tools": lambda facts: bool(facts.chat.body.get("tools") or facts.chat.body.get("functions")),

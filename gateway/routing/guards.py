@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backends.types import ChatRequest
 from gateway.catalog.deployments import Deployment
 from gateway.errors import Forbidden
 from gateway.routing.conditions import Condition, EvaluationError
 from gateway.routing.names import matches
-from gateway.routing.requirements import missed
+from gateway.routing.requirements import missed, missed_now
 from gateway.routing.schema.guards import GuardRules, RouteRules, ScopeRules
+from gateway.stats.snapshot import Prospect
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Guard:
     def _denial(self, message: str) -> Forbidden:
         return Forbidden(message, code="denied_by_guard", metadata={"guard": self.rules.name})
 
-    def objection(self, model: str, deployment: Deployment) -> str | None:
+    def objection(self, model: str, deployment: Deployment, chat: ChatRequest, prospect: Prospect) -> str | None:
         """Why it leaves a target out; None: it does not."""
         rules = self.rules
         if rules.only is not None and not _in_scope(rules.only, model, deployment):
@@ -44,7 +46,7 @@ class Guard:
         if rules.except_ is not None and _excepted(rules.except_, model, deployment):
             return f"guard '{rules.name}'"
         if rules.require is not None:
-            reason = missed(rules.require, deployment)
+            reason = missed(rules.require, deployment) or missed_now(rules.require, deployment, chat, prospect)
             return f"guard '{rules.name}': {reason}" if reason else None
         return None
 

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.routing.conditions import NOT_READ_YET
 from gateway.routing.guards import Route
-from gateway.routing.policies import ORDERS
 from gateway.routing.problems import show_path
-from gateway.routing.requirements import undecided
 from gateway.routing.rules import RoutingRules
 from gateway.routing.schema.models import ModelRules, TargetRules
 from gateway.routing.schema.policies import PolicyRules, TimeoutRules
@@ -22,7 +20,6 @@ def notes_on(rules: RoutingRules, routes: Sequence[Route]) -> tuple[str, ...]:
     if idle:
         more = f" and {len(idle) - _SHOWN} more" if len(idle) > _SHOWN else ""
         notes.append(f"without effect in this version: {', '.join(idle[:_SHOWN])}{more}")
-    notes += _objectives(rules)
     notes += _prices(rules)
     notes += _variants(rules)
     for route in routes:
@@ -33,9 +30,8 @@ def notes_on(rules: RoutingRules, routes: Sequence[Route]) -> tuple[str, ...]:
 
 
 def _idle(rules: RoutingRules) -> Iterator[str]:
-    for name in ("retry", "circuit_breaker", "mid_stream"):
-        if getattr(rules.defaults, name) is not None:
-            yield f"defaults.{name}"
+    if rules.defaults.mid_stream is not None:
+        yield "defaults.mid_stream"
     yield from _idle_clocks("defaults", rules.defaults.timeouts)
     for name, provider in rules.providers.items():
         yield from _idle_in_provider(show_path(("providers", name)), provider)
@@ -53,8 +49,6 @@ def _idle(rules: RoutingRules) -> Iterator[str]:
 def _idle_in_provider(where: str, provider: ProviderRules) -> Iterator[str]:
     if provider.limits is not None:
         yield f"{where}.limits"
-    if provider.quirks:
-        yield f"{where}.quirks"
     if provider.credentials is not None and provider.credentials.teams:
         yield f"{where}.credentials.teams"
     yield from _idle_clocks(where, provider.timeouts)
@@ -68,8 +62,6 @@ def _idle_clocks(where: str, timeouts: TimeoutRules) -> Iterator[str]:
 
 
 def _idle_in_model(where: str, model: ModelRules) -> Iterator[str]:
-    if model.fallbacks.on_error or model.fallbacks.on_context_overflow or model.fallbacks.on_refusal:
-        yield f"{where}.fallbacks"
     if model.sticky is not None:
         yield f"{where}.sticky"
     if isinstance(model.policy, PolicyRules):
@@ -89,29 +81,12 @@ def _idle_in_target(where: str, target: TargetRules) -> Iterator[str]:
 
 
 def _idle_in_policy(where: str, policy: PolicyRules) -> Iterator[str]:
-    for name in ("prefer", "usd_per_second", "hedge", "spill", "retry", "circuit_breaker", "mid_stream"):
+    for name in ("hedge", "spill", "mid_stream"):
         if getattr(policy, name) is not None:
             yield f"{where}.{name}"
     if policy.affinity not in (None, "none"):
         yield f"{where}.affinity"
-    if policy.require is not None:
-        for name in undecided(policy.require):
-            yield f"{where}.require.{name}"
     yield from _idle_clocks(where, policy.timeouts)
-
-
-def _objectives(rules: RoutingRules) -> Iterator[str]:
-    for where, policy in _policies(rules):
-        if policy.objective not in ORDERS:
-            yield f"{where}: objective {policy.objective} needs statistics that are not kept yet; it orders by priority"
-
-
-def _policies(rules: RoutingRules) -> Iterator[tuple[str, PolicyRules]]:
-    for name, policy in rules.policies.items():
-        yield show_path(("policies", name)), policy
-    for name, model in rules.models.items():
-        if isinstance(model.policy, PolicyRules):
-            yield show_path(("models", name, "policy")), model.policy
 
 
 def _prices(rules: RoutingRules) -> Iterator[str]:

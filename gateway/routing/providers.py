@@ -6,12 +6,17 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from backends.credentials import CredentialSettings
 from backends.providers.compatible import KNOWN_PROVIDERS, KnownProvider
 from backends.sandbox.settings import SandboxSettings
+from backends.types import NO_QUIRKS, Quirks
+from gateway.routing.clouds import Cloud, cloud_of
 from gateway.routing.schema.policies import TimeoutRules
 from gateway.routing.schema.providers import EndpointRules, ProviderRules, TlsRules
 
-SERVED_PROTOCOLS = frozenset({"openai", "vllm", "sandbox"})
+SERVED_PROTOCOLS = frozenset(
+    {"openai", "anthropic", "gemini", "vertex", "bedrock", "azure", "cohere", "vllm", "sandbox"}
+)
 """What there is an adapter for."""
 
 SANDBOX_URL = "sandbox://local/v1"
@@ -53,6 +58,11 @@ class ProviderState:
     tls: Tls | None = None
     sandbox: SandboxSettings | None = None
     """What is ordered of a sandbox; None for every other protocol."""
+    credentials: CredentialSettings | None = field(default=None, repr=False)
+    """Of a token that expires, or of a signature, in place of a key."""
+    quirks: Quirks = field(default=NO_QUIRKS, repr=False)
+    api_version: str | None = None
+    """Azure's."""
     timeouts: TimeoutRules = field(default_factory=TimeoutRules, repr=False)
     key_variable: str | None = None
     """The variable that its key is read from where the file names none."""
@@ -71,8 +81,10 @@ def provider_state(
     if own is None and rules.credentials is not None:
         own = rules.credentials.default
     key = _key(own, known, environment)
-    endpoints = _endpoints(rules, known, protocol)
-    reason = _why_disabled(rules, protocol, unset, endpoints) or _why_without_key(key, own, known)
+    cloud = cloud_of(protocol, rules, key, environment)
+    endpoints = _endpoints(rules, known, protocol, cloud)
+    reason = _why_disabled(rules, protocol, unset, endpoints, cloud) or _why_without_key(key, own, known, cloud)
+    quirks = known.quirks if known else NO_QUIRKS
     return ProviderState(
         name=name,
         protocol=protocol,
@@ -83,6 +95,9 @@ def provider_state(
         headers=tuple((header, value.get_secret_value()) for header, value in rules.headers.items()),
         tls=_tls(rules.tls),
         sandbox=_sandbox(rules) if protocol == "sandbox" else None,
+        credentials=cloud.credentials,
+        quirks=rules.quirks.over(quirks) if rules.quirks is not None else quirks,
+        api_version=rules.api_version,
         timeouts=rules.timeouts,
         key_variable=known.key_variable if known else None,
         docs=known.docs if known else None,
@@ -98,7 +113,7 @@ def _key(own: SecretStr | None, known: KnownProvider | None, environment: Mappin
 
 
 def _why_disabled(
-    rules: ProviderRules, protocol: str, unset: str | None, endpoints: tuple[Endpoint, ...]
+    rules: ProviderRules, protocol: str, unset: str | None, endpoints: tuple[Endpoint, ...], cloud: Cloud
 ) -> str | None:
     if protocol not in SERVED_PROTOCOLS:
         return f"protocol '{protocol}' is not served yet"
@@ -106,23 +121,25 @@ def _why_disabled(
         return f"{unset} is not set"
     if rules.discover is not None:
         return "discover is not served yet"
-    return None if endpoints else "no endpoint is named"
+    return cloud.missing or (None if endpoints else "no endpoint is named")
 
 
-def _why_without_key(key: str | None, own: SecretStr | None, known: KnownProvider | None) -> str | None:
+def _why_without_key(key: str | None, own: SecretStr | None, known: KnownProvider | None, cloud: Cloud) -> str | None:
     """A hosted provider answers nobody without a key; a server of one's own may."""
-    if key is not None or known is None or known.key_variable is None:
+    if key is not None or known is None or known.key_variable is None or cloud.credentials is not None:
         return None
     return f"{known.key_variable} is not set" if own is None else "its api_key is empty"
 
 
-def _endpoints(rules: ProviderRules, known: KnownProvider | None, protocol: str) -> tuple[Endpoint, ...]:
+def _endpoints(rules: ProviderRules, known: KnownProvider | None, protocol: str, cloud: Cloud) -> tuple[Endpoint, ...]:
     if protocol == "sandbox":
         return (Endpoint(SANDBOX_URL, "local"),)
     given = rules.endpoints
     if given is None:
-        built_in = known.base_url if known and rules.discover is None else ""
-        url = rules.base_url if rules.base_url is not None else built_in
+        url = rules.base_url
+        if url is None:
+            built_in = known.base_url if known and rules.discover is None else ""
+            url = cloud.base_url or ("" if "<" in built_in else built_in)
         given = (EndpointRules(url=url),)
     named = [endpoint for endpoint in given if endpoint.url]
     hosts = [urlsplit(endpoint.url).netloc for endpoint in named]

@@ -81,3 +81,26 @@ def recent(partition: int) -> str:
 def requests(partition: int) -> str:
     """Hash: request id → its attempts as a JSON array. Trimmed together with `recent`."""
     return f"hr:{{p{partition}}}:requests"
+
+
+def response(key_id: str, stem: str) -> str:
+    """Hash: one answer of the Responses API, what it was given to, and the turns before it; only for its own API key.
+
+    Expires when HEADRACE_RESPONSES_TTL has passed since its last use; the two below with the last one of them.
+    """
+    return f"hr:{{p{partition_of(key_id)}}}:response:{key_id}:{stem}"
+
+
+def responses_by_use(key_id: str) -> str:
+    """Sorted set: an API key's kept answers by the epoch second of their last use."""
+    return f"hr:{{p{partition_of(key_id)}}}:responses:use:{key_id}"
+
+
+def responses_sizes(key_id: str) -> str:
+    """Hash: an API key's kept answers → their bytes, and `total`."""
+    return f"hr:{{p{partition_of(key_id)}}}:responses:sizes:{key_id}"
+
+
+def observations() -> str:
+    """Hash: worker → what it has observed of the targets' speed. Expires after a minute of silence."""
+    return "hr:{stats}:observations"

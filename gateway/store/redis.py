@@ -67,14 +67,25 @@ class Watch:
         except (foreign.ConnectionError, foreign.TimeoutError, foreign.RedisClusterException, OSError) as error:
             raise self._away(error) from error
         except foreign.ResponseError as error:
-            if str(error).startswith(_AWAY) or isinstance(error, foreign.ReadOnlyError | foreign.ClusterDownError):
+            if str(error).startswith(_AWAY) or isinstance(
+                error, foreign.ReadOnlyError | foreign.ClusterDownError | foreign.OutOfMemoryError
+            ):
                 raise self._away(error) from error
             raise
         self.up = True
+        _heed_cancellation()
 
     def _away(self, error: Exception) -> StoreUnavailable:
+        _heed_cancellation()
         self.up = False
         return StoreUnavailable(f"Redis at {self.shown} does not serve: {str(error) or type(error).__name__}")
+
+
+def _heed_cancellation() -> None:
+    """redis-py may take a cancellation for a lost connection, and try again: who asks in a loop would never end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class _Watched:

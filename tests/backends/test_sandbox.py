@@ -419,7 +419,7 @@ def test_odd_values_that_the_sandbox_does_not_need_do_not_break_it(odd: dict[str
 
 
 def test_other_routes_are_not_found() -> None:
-    assert ask(chat(), url="http://sandbox/v1/embeddings").status == 404
+    assert ask(chat(), url="http://sandbox/v1/fine_tuning/jobs").status == 404
 
 
 # Pace and faults

@@ -19,6 +19,8 @@ from gateway.metering.journal import Journal
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.routing.table import load
+from gateway.stats.book import Book
+from gateway.stats.health import Health
 
 RULES = """
 version: 1
@@ -80,7 +82,16 @@ def left_by(tmp_path, *, stream: bool, requests: int) -> int:
     async def play() -> int:
         journal = Journal.open(tmp_path / f"journal-{stream}")
         adapters, backends = {"openai": OpenAIAdapter()}, {"one": Upstream()}
-        equipment = Equipment(asyncio.get_running_loop(), time.monotonic, journal, Metrics(), adapters, backends)
+        equipment = Equipment(
+            asyncio.get_running_loop(),
+            time.monotonic,
+            journal,
+            Metrics(),
+            adapters,
+            backends,
+            Health(time.monotonic),
+            Book(time.monotonic),
+        )
         pipeline = Pipeline(lambda: table, equipment, quiet)
 
         async def answer(number: int) -> None:

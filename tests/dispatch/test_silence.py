@@ -19,6 +19,8 @@ from gateway.metering.journal import Journal
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
 from gateway.routing.table import load
+from gateway.stats.book import Book
+from gateway.stats.health import Health
 from tests.support.virtual_time import run
 
 RULES = """
@@ -82,7 +84,16 @@ def play(tmp_path: Path, one: Story, two: Story | None = None) -> Caller:
         loop, caller = asyncio.get_running_loop(), Caller()
         journal = Journal.open(tmp_path / "journal")
         backends = {"one": Upstream(one), "two": Upstream(two or one)}
-        equipment = Equipment(loop, loop.time, journal, Metrics(), {"openai": OpenAIAdapter()}, backends)
+        equipment = Equipment(
+            loop,
+            loop.time,
+            journal,
+            Metrics(),
+            {"openai": OpenAIAdapter()},
+            backends,
+            Health(loop.time),
+            Book(loop.time),
+        )
         request = Request("r", "POST", "/", {}, body, Principal("k", "n"), None, loop.time())
         await Pipeline(lambda: table, equipment, quiet).run(request, caller, OpenAIChat())
         journal.close()

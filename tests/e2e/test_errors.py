@@ -113,11 +113,6 @@ FAILURES: dict[str, tuple[Script, int, str]] = {
         502,
         "upstream_error",
     ),
-    "a key it does not know": (
-        scripts.openai_error(401, f"Incorrect API key provided: {UPSTREAM_SECRET}.", code="invalid_api_key"),
-        502,
-        "upstream_credential",
-    ),
 }
 
 
@@ -142,6 +137,16 @@ def test_when_every_attempt_failed_the_error_says_how(
     assert "<html" not in text
     assert "nginx" not in text
     assert "Traceback" not in text
+
+
+def test_a_key_that_the_provider_does_not_know_is_the_operators_matter(
+    app: Caller, upstream: Upstream, model: str
+) -> None:
+    refusal = scripts.openai_error(401, f"Incorrect API key provided: {UPSTREAM_SECRET}.", code="invalid_api_key")
+    upstream.script(f"locked-{model}", refusal, provider="locked")
+    answer = app.chat(f"locked-{model}")
+    assert (answer.status, answer.error["code"]) == (502, "upstream_credential")
+    assert UPSTREAM_SECRET not in answer.body.decode() + str(answer.headers)
 
 
 def test_the_providers_status_and_request_id_stand_in_the_metadata(app: Caller, upstream: Upstream, model: str) -> None:

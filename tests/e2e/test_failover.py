@@ -14,7 +14,6 @@ BEFORE_CONTENT: dict[str, Script] = {
     "500": scripts.openai_error(500, "oops", type_="server_error"),
     "503": scripts.openai_error(503, "overloaded", type_="server_error"),
     "429": scripts.rate_limited({"retry-after": "20"}),
-    "401": scripts.openai_error(401, "Incorrect API key provided.", code="invalid_api_key"),
     "HTML": scripts.html_page(502),
     "HTML as 200": scripts.html_page(200),
     "hang-up": scripts.hang_up_before_headers(),

@@ -10,7 +10,7 @@ from gateway.cli.rules import app
 GOOD = """
 providers: {sandbox: {}, openai: {}}
 models: {m: {policy: p, targets: [{provider: sandbox, model: m}]}}
-policies: {p: {objective: latency}}
+policies: {p: {objective: latency, spill: {expected_wait: 3s}}}
 """
 
 
@@ -33,7 +33,7 @@ def test_check_says_what_a_good_file_does(run) -> None:
     assert "rules.yaml: ok (" in result.stdout
     assert "provider openai: disabled, OPENAI_API_KEY is not set" in result.stdout
     assert "model m (p): sandbox/m@local" in result.stdout
-    assert "note: policies.p: objective latency" in result.stdout
+    assert "note: without effect in this version: policies.p.spill" in result.stdout
 
 
 def test_check_tells_every_fault_on_stderr_and_fails(run) -> None:

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from backends.types import ChatRequest, Target
 from gateway.catalog.deployments import Deployment
 from gateway.catalog.prices import Price
+from gateway.routing.estimate import expected_output
 from gateway.routing.policies import ORDERS
-from gateway.routing.policies.cost import expected_output
 from gateway.routing.policies.shuffle import shuffled
+from gateway.stats.snapshot import NOTHING_KNOWN, Prospect
+
+UNKNOWN = Prospect(NOTHING_KNOWN, "m", "key")
 
 
 def chat(**fields) -> ChatRequest:
@@ -32,20 +35,20 @@ deployments = st.lists(st.tuples(st.integers(1, 3), st.floats(0.001, 1000), pric
 
 @given(deployments, st.sampled_from(sorted(ORDERS)), st.integers())
 def test_every_order_holds_each_deployment_once(candidates: list[Deployment], objective: str, seed: int) -> None:
-    ordered = ORDERS[objective](candidates)(chat(), random.Random(seed).random)
+    ordered = ORDERS[objective](candidates)(chat(), random.Random(seed).random, UNKNOWN)
     assert sorted(ordered, key=id) == sorted(candidates, key=id)
 
 
 @given(deployments, st.integers())
 def test_priority_is_never_out_of_order(candidates: list[Deployment], seed: int) -> None:
-    ordered = ORDERS["priority"](candidates)(chat(), random.Random(seed).random)
+    ordered = ORDERS["priority"](candidates)(chat(), random.Random(seed).random, UNKNOWN)
     assert [d.priority for d in ordered] == sorted(d.priority for d in candidates)
 
 
 @given(deployments, st.integers())
 def test_cost_puts_the_cheapest_first_and_unknown_prices_last(candidates: list[Deployment], seed: int) -> None:
     asked = chat(max_tokens=100)
-    ordered = ORDERS["cost"](candidates)(asked, random.Random(seed).random)
+    ordered = ORDERS["cost"](candidates)(asked, random.Random(seed).random, UNKNOWN)
     given_tokens = len(asked.raw) // 4
     costs = [
         d.price.input * given_tokens + d.price.output * 100 + d.price.request * 10**6 if d.price else float("inf")
@@ -63,7 +66,7 @@ def test_any_throw_of_the_dice_will_do(throw: float) -> None:
 def test_weights_are_chances() -> None:
     dice = random.Random(1).random
     order = ORDERS["weighted"]([deployment("a", weight=3), deployment("b", priority=9), deployment("c", weight=6)])
-    firsts = Counter(order(chat(), dice)[0].target.provider for _ in range(10_000))
+    firsts = Counter(order(chat(), dice, UNKNOWN)[0].target.provider for _ in range(10_000))
     assert abs(firsts["a"] - 3_000) < 200
     assert abs(firsts["b"] - 1_000) < 200
 
@@ -71,7 +74,7 @@ def test_weights_are_chances() -> None:
 def test_equal_costs_share_the_load() -> None:
     dice = random.Random(1).random
     order = ORDERS["cost"]([deployment(name, price=Price(1, 1)) for name in "abc"])
-    firsts = Counter(order(chat(), dice)[0].target.provider for _ in range(3_000))
+    firsts = Counter(order(chat(), dice, UNKNOWN)[0].target.provider for _ in range(3_000))
     assert min(firsts.values()) > 800
 
 
@@ -81,12 +84,12 @@ def test_a_request_fee_weighs_more_on_a_short_request() -> None:
         deployment("tokens", price=Price(10**9, 10**9)),
     )
     order = ORDERS["cost"]([fee, no_fee])
-    assert order(chat(max_tokens=1), lambda: 0.5)[0] is no_fee
-    assert order(chat(max_tokens=1, filler="x" * 8_000), lambda: 0.5)[0] is fee
+    assert order(chat(max_tokens=1), lambda: 0.5, UNKNOWN)[0] is no_fee
+    assert order(chat(max_tokens=1, filler="x" * 8_000), lambda: 0.5, UNKNOWN)[0] is fee
 
 
 def test_the_expected_output_is_the_callers_limit_or_less() -> None:
-    assert expected_output(chat()) == 512
-    assert expected_output(chat(max_tokens=10)) == 10
-    assert expected_output(chat(max_completion_tokens=20, max_tokens=10)) == 20
-    assert expected_output(chat(max_tokens=100_000)) == 512
+    assert expected_output(chat(), UNKNOWN) == 512
+    assert expected_output(chat(max_tokens=10), UNKNOWN) == 10
+    assert expected_output(chat(max_completion_tokens=20, max_tokens=10), UNKNOWN) == 20
+    assert expected_output(chat(max_tokens=100_000), UNKNOWN) == 512

@@ -39,6 +39,7 @@ def document(upstream_port: int, *, dead_port: int, hole_port: int, **changes: A
         "providers": {
             "alpha": provider(f"{base}/alpha/v1"),
             "beta": provider(f"{base}/beta/v1"),
+            "locked": provider(f"{base}/locked/v1"),  # one that refuses its credential is left alone with all it serves
             "dead": provider(f"http://127.0.0.1:{dead_port}/dead/v1"),
             "hole": provider(f"http://127.0.0.1:{hole_port}/hole/v1"),
             "unset": {"protocol": "openai", "base_url": f"{base}/unset/v1", "api_key": "${NOBODY_SETS_THIS}"},
@@ -53,6 +54,7 @@ def document(upstream_port: int, *, dead_port: int, hole_port: int, **changes: A
             "t-*": {"targets": [alpha]},
             "unpriced-*": {"targets": [target("alpha")]},
             "pair-*": {"targets": [alpha, beta]},
+            "locked-*": {"targets": [target("locked")]},
             "dead-*": {"targets": [target("dead", priority=1), beta]},
             "hole-*": {"targets": [target("hole", priority=1), beta]},
             "cheap-*": {"targets": [target("beta", price=BETA_PRICE), alpha], "policy": {"objective": "cost"}},

@@ -8,6 +8,7 @@ so that a test can compare the gateway's ledger with the only account of the tru
 
 import asyncio
 import json
+import re
 import struct
 import threading
 import time
@@ -44,6 +45,9 @@ class Exchange:
 
     @property
     def model(self) -> str:
+        if (self.header("content-type") or "").startswith("multipart/form-data"):
+            field = re.search(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)', self.body)
+            return field[1].decode() if field else "None"
         return str(self.json.get("model"))
 
     @property

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -24,8 +25,19 @@ def render_head(target: Target) -> tuple[str, Mapping[str, str]]:
         **dict(target.headers),
     }
     if target.api_key:
-        headers["authorization"] = f"Bearer {target.api_key}"
+        name = target.quirks.key_header
+        headers[name] = f"Bearer {target.api_key}" if name == "authorization" else target.api_key
     return f"{target.base_url}/chat/completions", MappingProxyType(headers)
+
+
+@lru_cache(maxsize=4096)
+def route(target: Target, dialect: str, usual: str) -> str:
+    """The URL of a dialect besides chat: `usual` under the base URL, or where this provider has it."""
+    path = dict(target.quirks.paths).get(dialect)
+    if path is None:
+        return target.base_url + usual
+    parts = urlsplit(target.base_url)
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def render_body(chat: ChatRequest, model: str) -> bytes:
@@ -44,15 +56,28 @@ def render_body(chat: ChatRequest, model: str) -> bytes:
         return _rebuilt(chat, model, ask)
     raw = chat.raw
     if rename:
-        field = _first_field_if_model(raw) if chat.plain else None
-        field = field or _only_model_field(raw)
-        if field is None:
+        renamed = rename_model(raw, model, plain=chat.plain)
+        if renamed is None:
             return _rebuilt(chat, model, ask)
-        raw = raw[: field.start(1)] + orjson.dumps(model) + raw[field.end(1) :]
+        raw = renamed
     if ask:
         brace = raw.index(b"{") + 1
         raw = raw[:brace] + _ASK_FOR_USAGE + raw[brace:]
     return raw
+
+
+def rename_model(raw: bytes, model: str, *, plain: bool) -> bytes | None:
+    """The bytes with another model's name in them, whatever dialect they are in; None where that is not safe.
+
+    `plain`: as in ChatRequest.
+    """
+    if not plain and b"\\u00" in raw:
+        return None
+    field = _first_field_if_model(raw) if plain else None
+    field = field or _only_model_field(raw)
+    if field is None:
+        return None
+    return raw[: field.start(1)] + orjson.dumps(model) + raw[field.end(1) :]
 
 
 def _first_field_if_model(raw: bytes) -> re.Match[bytes] | None:

@@ -9,12 +9,14 @@ from typing import Any
 import orjson
 
 from backends.errors import BackendError, BadAnswer, ConnectionLost
-from backends.providers.openai.errors import error_in_answer
+from backends.providers.openai.errors import failure_in_choice, find_error
 from backends.providers.openai.likeness import Likeness
-from backends.providers.openai.response import read_usage
+from backends.providers.openai.response import usage_of
+from backends.sse import read_objects
 from backends.types import Usage
 
 LONGEST_EVENT = 1 << 20
+_BOM = b"\xef\xbb\xbf"
 _DONE = b"data: [DONE]\n\n"
 _CONTENT = ("content", "tool_calls", "function_call", "refusal", "audio")
 _REASONING = ("reasoning", "reasoning_content", "reasoning_details")
@@ -25,6 +27,8 @@ class OpenAIStreamRelay:
     content another target may still answer. The terminator is held back for `close`, so that the ledger comes first."""
 
     __slots__ = (
+        "_choices",
+        "_ended",
         "_held",
         "_hide_usage",
         "_likeness",
@@ -40,7 +44,7 @@ class OpenAIStreamRelay:
         "usage",
     )
 
-    def __init__(self, *, hide_usage: bool, resumed: bool = False) -> None:
+    def __init__(self, *, hide_usage: bool, resumed: bool = False, choices: int = 1) -> None:
         self.flowing = False
         self.committed = False
         self.finished = False
@@ -48,6 +52,8 @@ class OpenAIStreamRelay:
         self.usage: Usage | None = None
         self.content_events = 0
         self.error: BackendError | None = None
+        self._choices = choices
+        self._ended: set[int] = set()
         self._hide_usage = hide_usage
         self._resumed = resumed
         self._tail = b""
@@ -76,7 +82,8 @@ class OpenAIStreamRelay:
         last = self._last_event()
         if self.error is not None:
             raise self.error
-        if not self.finished:
+        if not self.finished and not (self.done and (self.usage is not None or self._ended) and self.flowing):
+            # Snowflake ends a whole answer without one; what tells is usage and terminator. Some ignore `n`.
             raise ConnectionLost("the stream ended without a finish reason")
         held, self._held = b"".join(self._held), []
         return last + held + self._terminator
@@ -116,38 +123,58 @@ class OpenAIStreamRelay:
 
     def _hear(self, event: bytes) -> None:
         payload = _payload(event)
-        if payload is None:
+        if not payload:
             self._held.append(event)
             return
         if payload == b"[DONE]":
             self.done, self._terminator = True, event
             return
-        chunk = _chunk(payload)
-        if chunk.get("error"):
-            self.error = error_in_answer(chunk)
-            return
-        choices = chunk.get("choices") or []
-        usage = read_usage(chunk.get("usage"))
-        if usage is not None:
-            self.usage = usage
-            if self._hide_usage and not choices:
+        for chunk in _chunks(payload):
+            if not self._hear_chunk(chunk):
                 return
-        self._hear_choices(choices)
         if self._resumed and not self.committed and not self.finished:
             return
         self._held.append(self.passing(event))
 
-    def _hear_choices(self, choices: list[Any]) -> None:
+    def _hear_chunk(self, chunk: dict[str, Any]) -> bool:
+        """Returns whether the caller gets it."""
+        self.error = find_error(chunk)
+        if self.error is not None:
+            return False
+        choices = chunk.get("choices")
+        if type(choices) is not list:
+            choices = []
+        usage = usage_of(chunk)
+        if usage is not None:
+            self.usage = usage  # several providers tell it with each chunk: the last counts
+            if self._hide_usage and not choices:
+                return False
         for choice in choices:
-            delta = choice.get("delta") or {}
+            if type(choice) is not dict:
+                raise BadAnswer("a choice that is not an object")
+            self.error = failure_in_choice(choice)
+            if self.error is not None:
+                return False
+            self._hear_choice(choice)
+        return True
+
+    def _hear_choice(self, choice: dict[str, Any]) -> None:
+        delta = choice.get("delta")
+        if type(delta) is dict:
             if any(delta.get(field) for field in _CONTENT):
                 self.committed = self.flowing = True
                 self.content_events += 1
             elif any(delta.get(field) for field in _REASONING):
                 self.flowing = True
                 self.content_events += 1
-            if choice.get("finish_reason"):
-                self.finished = True
+        if choice.get("finish_reason"):
+            self._end(choice)
+
+    def _end(self, choice: dict[str, Any]) -> None:
+        """The answer is finished when as many choices have ended as were asked for."""
+        index = choice.get("index")
+        self._ended.add(index if type(index) is int else 0)
+        self.finished = len(self._ended) >= self._choices
 
 
 def _says_something(data: bytes) -> bool:
@@ -163,22 +190,29 @@ def _says_something(data: bytes) -> bool:
 
 
 def _split(data: bytes) -> list[bytes]:
-    """Whole events, each with the blank line that ends it."""
+    """Whole events, each with the blank line that ends it, and with what blank lines follow."""
     separator = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\n\n"
-    return [part + separator for part in data.split(separator) if part.strip()]
+    *parts, tail = data.split(separator)
+    events = [part + separator for part in parts]
+    if tail and events and not tail.strip():
+        events[-1] += tail
+    elif tail:  # lines that end in another way than those before them
+        events.append(tail)
+    return events
 
 
 def _payload(event: bytes) -> bytes | None:
     """The event's data (several `data:` lines are joined), or None for a comment."""
-    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
+    lines = [line[5:].strip() for line in event.removeprefix(_BOM).splitlines() if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None
 
 
-def _chunk(payload: bytes) -> dict[str, Any]:
+def _chunks(payload: bytes) -> list[dict[str, Any]]:
+    """One as a rule; some servers put two in a line."""
     try:
         chunk = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise BadAnswer("an event whose data is not JSON") from error
-    if not isinstance(chunk, dict):
+    except orjson.JSONDecodeError:
+        return read_objects(payload)
+    if type(chunk) is not dict:
         raise BadAnswer("an event whose data is not an object")
-    return chunk
+    return [chunk]

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.auth.keys import digest
 from gateway.auth.principal import Principal
+from gateway.dialects.base import TakesForms
 from gateway.door import ClientLeft, Request
 from gateway.errors import GatewayError, Internal, Unauthorized
 from gateway.http.body import check_media_type, content_coding, decode_body, too_large
@@ -157,8 +158,9 @@ class Exchange:
     def _await_body(self) -> None:
         """The caller may send: refuse what can be refused before the body comes, and say the word it waits for."""
         head = self._head
-        if head.fields.get(b"content-type") != b"application/json":
-            check_media_type(head.get(b"content-type"))
+        forms = isinstance(self._route.dialect, TakesForms)
+        if forms or head.fields.get(b"content-type") != b"application/json":
+            check_media_type(head.get(b"content-type"), forms=forms)
         if b"content-encoding" in head.fields:
             content_coding(head.get(b"content-encoding"))
         if head.content_length > self._plane.state.body_limit:

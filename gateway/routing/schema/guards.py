@@ -8,7 +8,19 @@ from pydantic_core import PydanticCustomError
 from gateway.routing.schema.policies import RequirementRules
 from gateway.routing.schema.scalars import Count, Rule, Word
 
-Dialect = Literal["openai_chat", "openai_responses", "anthropic_messages"]
+Dialect = Literal[
+    "openai_chat",
+    "openai_responses",
+    "anthropic_messages",
+    "openai_completions",
+    "openai_embeddings",
+    "rerank",
+    "openai_moderations",
+    "openai_images",
+    "openai_speech",
+    "openai_transcriptions",
+    "openai_translations",
+]
 
 
 def _as_list(value: Any) -> Any:

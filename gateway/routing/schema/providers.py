@@ -7,6 +7,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from gateway.routing.schema.policies import TimeoutRules
+from gateway.routing.schema.quirks import QuirkRules
 from gateway.routing.schema.scalars import (
     Count,
     Duration,
@@ -141,7 +142,7 @@ class ProviderRules(Rule):
     )
     timeouts: TimeoutRules = Field(default_factory=TimeoutRules, description="Its own clocks, over the defaults.")
     tls: TlsRules | None = Field(default=None, description="Certificates towards the provider.")
-    quirks: dict[Word, Any] = Field(default_factory=dict, description="Where it departs from its protocol.")
+    quirks: QuirkRules | None = Field(default=None, description="Where it departs from its protocol.")
 
     region: Word | None = Field(default=None, description="`bedrock`: AWS region.")
     access_key_id: Secret | None = Field(default=None, description="`bedrock`: else the usual AWS chain.")

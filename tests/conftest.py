@@ -1,0 +1,15 @@
+"""Options of the whole suite."""
+
+import os
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--recordings DIR`, or RECORDINGS in the environment: recorded exchanges for tests/replay."""
+    parser.addoption(
+        "--recordings",
+        default=os.environ.get("RECORDINGS"),
+        metavar="DIR",
+        help="a folder of recorded exchanges, PROVIDER/API.jsonl, that tests/replay plays to the adapters",
+    )
