@@ -188,6 +188,10 @@ class Target:
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", f"{self.provider}/{self.model}@{self.endpoint}")
 
+    def __hash__(self) -> int:
+        """By its name: what is kept by target is looked up with each request."""
+        return hash(self.id)
+
 
 class UpstreamRequest(NamedTuple):
     """One HTTP request to an upstream, ready to be sent."""

@@ -6,7 +6,8 @@ from gateway.stats.health import Health
 
 
 def observe_health(metrics: Metrics, health: Health, table: RoutingTable) -> None:
-    """Set the gauges anew; a target that no line of the file names counts as `other`."""
+    """Set the gauges anew, about once a second; a target that no line of the file names counts as `other`."""
+    health.take_in()
     states: dict[Labels, float] = {}
     configured = {deployment.id for entry in table.models.values() for deployment in entry.deployments}
     for target, state in health.states().items():

@@ -5,15 +5,33 @@ Siblings tell each other once a second through Redis (sharing.py); here is no in
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from gateway.stats.sketch import Sketch
 from gateway.stats.snapshot import NOTHING_KNOWN, Snapshot, TargetStatistics
 
 MOST_TARGETS = 1024
 MOST_LENGTHS = 4096
+MOST_SEEN = 10_000
 _FADE = 0.05
 """Weight of the newest answer in the mean length."""
 _FEWEST = 1.0
+
+
+class Ended(NamedTuple):
+    """What is learned from one answer that came whole."""
+
+    target: str
+    model: str
+    """Its name in the routing file."""
+    key_id: str
+    first_token_s: float | None
+    """None: it was no stream."""
+    seconds: float
+    tokens: int
+    counted: bool
+    """The upstream counted the tokens itself."""
+
 
 Told = Mapping[str, tuple[Mapping[int, float], Mapping[int, float]]]
 """Target → its first-token buckets and its per-token buckets."""
@@ -30,6 +48,26 @@ class Book:
         self._per_token: dict[str, Sketch] = {}
         self._lengths: dict[tuple[str, str], float] = {}
         self._others: Mapping[str, Told] = {}
+        self._seen: list[Ended] = []
+
+    def saw(self, ended: Ended) -> None:
+        """An answer came whole. It is taken in with others, since many at a time cost a third of each alone."""
+        self._seen.append(ended)
+        if len(self._seen) >= MOST_SEEN:
+            self.take_in()
+
+    def take_in(self) -> None:
+        """What was seen since the last time."""
+        seen, self._seen = self._seen, []
+        for ended in seen:
+            if ended.first_token_s is None:
+                self.saw_whole(ended.target, ended.seconds, ended.tokens)
+            else:
+                self.saw_first_token(ended.target, ended.first_token_s)
+                if ended.tokens > 1:
+                    self.saw_tokens(ended.target, (ended.seconds - ended.first_token_s) / (ended.tokens - 1))
+            if ended.tokens and ended.counted:
+                self.saw_length(ended.model, ended.key_id, ended.tokens)
 
     def saw_first_token(self, target: str, seconds: float) -> None:
         """A stream's first token came so long after its request had been sent; or a whole unary answer."""
@@ -66,6 +104,7 @@ class Book:
 
     def told(self) -> Told:
         """This worker's own observations, for its siblings."""
+        self.take_in()
         now = self._clock()
         empty = Sketch(now)
         return {
@@ -80,6 +119,7 @@ class Book:
 
     def refresh(self) -> None:
         """Make the snapshot anew."""
+        self.take_in()
         now = self._clock()
         targets = set(self._first_token)
         for told in self._others.values():

@@ -26,12 +26,15 @@ class State(StrEnum):
 class Circuit:
     """Counts what ended well and what failed, in a window that moves."""
 
-    __slots__ = ("_bad", "_good", "_slot", "reopens_at", "state")
+    __slots__ = ("_bad", "_good", "_slot", "breaker", "recent", "reopens_at", "state")
 
-    def __init__(self) -> None:
+    def __init__(self, breaker: Breaker) -> None:
+        self.breaker = breaker
         self.state = State.CLOSED
         self.reopens_at = 0.0
         """When somebody may try again; while it is half open, when another may."""
+        self.recent = 0
+        """Attempts that ended well since `take_in`, which somebody calls often: to count one costs next to nothing."""
         self._slot = 0
         self._good = [0] * _SLOTS
         self._bad = [0] * _SLOTS
@@ -43,28 +46,35 @@ class Circuit:
         """Whether a request may try."""
         return self.state is State.CLOSED or now >= self.reopens_at
 
-    def began(self, breaker: Breaker, now: float) -> None:
+    def began(self, now: float) -> None:
         """Somebody tries. The first one after `open_for` is the probe; should it never end, another may."""
         if self.state is not State.CLOSED and now >= self.reopens_at:
             self.state = State.HALF_OPEN
-            self.reopens_at = now + breaker.open_for_s
+            self.reopens_at = now + self.breaker.open_for_s
 
-    def succeeded(self, breaker: Breaker, now: float) -> None:
+    def succeeded(self, now: float) -> None:
         """An attempt ended well."""
         if self.state is not State.CLOSED:
             self._close()
-        self._good[self._turn(breaker, now)] += 1
+        self.recent += 1
+        self.take_in(now)
 
-    def failed(self, breaker: Breaker, now: float) -> None:
+    def take_in(self, now: float) -> None:
+        """Put what ended well of late into the window."""
+        self._good[self._turn(now)] += self.recent
+        self.recent = 0
+
+    def failed(self, now: float) -> None:
         """An attempt failed by the target's fault."""
         if self.state is State.HALF_OPEN:
-            self.rest(now + breaker.open_for_s)
+            self.rest(now + self.breaker.open_for_s)
             return
-        self._bad[self._turn(breaker, now)] += 1
+        self.take_in(now)
+        self._bad[self._turn(now)] += 1
         bad = sum(self._bad)
         count = bad + sum(self._good)
-        if self.state is State.CLOSED and count >= breaker.minimum and bad >= breaker.failures * count:
-            self.rest(now + breaker.open_for_s)
+        if self.state is State.CLOSED and count >= self.breaker.minimum and bad >= self.breaker.failures * count:
+            self.rest(now + self.breaker.open_for_s)
 
     def rest(self, until: float) -> None:
         """Left alone until then."""
@@ -74,12 +84,13 @@ class Circuit:
     def _close(self) -> None:
         self.state = State.CLOSED
         self.reopens_at = 0.0
+        self.recent = 0
         self._good = [0] * _SLOTS
         self._bad = [0] * _SLOTS
 
-    def _turn(self, breaker: Breaker, now: float) -> int:
+    def _turn(self, now: float) -> int:
         """The window's newest part, those before it that nobody counted in emptied."""
-        slot = int(now * _SLOTS / breaker.over_s)
+        slot = int(now * _SLOTS / self.breaker.over_s)
         passed = slot - self._slot
         if passed > 0:
             for old in range(self._slot + 1, self._slot + 1 + min(passed, _SLOTS)):

@@ -51,38 +51,50 @@ class Health:
             for name in (target.id, provider):
                 circuit = self.resting.get(name)
                 if circuit is not None:
-                    self._heard(name, circuit, lambda c: c.began(target.breaker, now))
+                    self._heard(name, circuit, lambda c: c.began(now))
 
     def succeeded(self, target: Tried) -> None:
         """It ended well, or by the caller's own fault: the target works."""
+        circuit = self._circuits.get(target.id)
+        if circuit is None:
+            circuit = self._make(target)
+        if not self.resting:
+            circuit.recent += 1
+            return
         now = self.clock()
-        circuit = self._circuits.get(target.id) or self._make(target.id)
-        if self.resting:
-            provider = target.id.partition("/")[0]
-            refused = self.resting.get(provider)
-            if refused is not None:
-                self._heard(provider, refused, lambda c: c.succeeded(target.breaker, now))
+        provider = target.id.partition("/")[0]
+        refused = self.resting.get(provider)
+        if refused is not None:
+            self._heard(provider, refused, lambda c: c.succeeded(now))
         if circuit.state is State.CLOSED:
-            circuit.succeeded(target.breaker, now)
+            circuit.succeeded(now)
         else:
-            self._heard(target.id, circuit, lambda c: c.succeeded(target.breaker, now))
+            self._heard(target.id, circuit, lambda c: c.succeeded(now))
 
     def failed(self, target: Tried, error: BackendError) -> None:
         """It failed; most failures say nothing of the target's health."""
         now = self.clock()
         if error.fault is Fault.CREDENTIAL:
             provider = target.id.partition("/")[0]
-            circuit = self.resting.get(provider) or Circuit()
+            circuit = self.resting.get(provider) or Circuit(target.breaker)
             self._heard(provider, circuit, lambda c: c.rest(now + CREDENTIAL_RESTS_S))
             return
         if error.fault not in _OWN:
             return
-        circuit = self._circuits.get(target.id) or self._make(target.id)
+        circuit = self._circuits.get(target.id) or self._make(target)
+        circuit.breaker = target.breaker  # of the file in force
         wait_s = error.retry_after_s
         if wait_s is not None and wait_s > 0:
             self._heard(target.id, circuit, lambda c: c.rest(now + min(wait_s, LONGEST_REST_S)))
         else:
-            self._heard(target.id, circuit, lambda c: c.failed(target.breaker, now))
+            self._heard(target.id, circuit, lambda c: c.failed(now))
+
+    def take_in(self) -> None:
+        """Called once a second: what ended well is put where it belongs in time."""
+        now = self.clock()
+        for circuit in self._circuits.values():
+            if circuit.recent:
+                circuit.take_in(now)
 
     def reopens_at(self, target_id: str) -> float | None:
         """When a target that is left alone may be tried; None: now."""
@@ -97,10 +109,10 @@ class Health:
         """Every circuit that there is."""
         return {name: circuit.state for name, circuit in self._circuits.items()}
 
-    def _make(self, target_id: str) -> Circuit:
+    def _make(self, target: Tried) -> Circuit:
         if len(self._circuits) >= MOST_CIRCUITS:  # callers may name any model of a provider
             self._circuits = {name: circuit for name, circuit in self._circuits.items() if name in self.resting}
-        circuit = self._circuits[target_id] = Circuit()
+        circuit = self._circuits[target.id] = Circuit(target.breaker)
         return circuit
 
     def _heard(self, name: str, circuit: Circuit, change: Callable[[Circuit], None]) -> None:

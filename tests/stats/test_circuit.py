@@ -11,9 +11,9 @@ RULES = Breaker(failures=0.5, over_s=30, minimum=4, open_for_s=15)
 
 
 def after(*events: tuple[str, float]) -> Circuit:
-    circuit = Circuit()
+    circuit = Circuit(RULES)
     for name, at in events:
-        getattr(circuit, name)(RULES, at)
+        getattr(circuit, name)(at)
     return circuit
 
 
@@ -39,7 +39,7 @@ def test_failures_outside_the_window_do_not_count() -> None:
 
 def test_one_probe_at_a_time_may_try() -> None:
     circuit = after(*[("failed", 1.0)] * 4)
-    circuit.began(RULES, 16.0)
+    circuit.began(16.0)
     assert circuit.state is State.HALF_OPEN
     assert not circuit.admits(16.0)
     assert circuit.admits(31.0)  # a probe that never ends does not keep it shut for ever
@@ -64,8 +64,8 @@ def test_an_attempt_begun_before_it_opened_does_not_probe() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["began", "succeeded", "failed"]), st.floats(0, 20)), max_size=80))
 def test_whatever_happens_it_admits_somebody_within_open_for(steps: list[tuple[str, float]]) -> None:
-    circuit, now = Circuit(), 0.0
+    circuit, now = Circuit(RULES), 0.0
     for name, wait in steps:
         now += wait
-        getattr(circuit, name)(RULES, now)
+        getattr(circuit, name)(now)
     assert circuit.admits(now + RULES.open_for_s)
