@@ -205,6 +205,7 @@ class Metrics:
         self.in_flight = _g("requests_in_flight", "Attempts under way.", "model", "provider")
         self.attempts = _c("upstream_attempts_total", "Attempts by how they ended.", "provider", "outcome")
         self.failovers = _c("failovers_total", "Moves to the next target.", "from", "reason")
+        self.hedges = _c("hedges_total", "Second attempts, by what came of them.", "outcome")
         self.circuit_state = _g("circuit_state", "1: a target's circuit is so at some worker.", *_CIRCUIT, how="max")
         self.credential_up = _g("credential_up", "Whether the provider accepts our key.", "provider", how="min")
         self.rejections = _c("rejections_total", "Requests refused before any attempt.", "reason")
