@@ -212,9 +212,7 @@ class Metrics:
         self.rules_info = _g("rules_info", "The routing file in force.", "hash", how="max")
         self.rules_reloads = _c("rules_reloads_total", "Reloads of the routing file.", "result")
         self.rules_ok = _g("rules_last_reload_successful", "1: the last reload took effect.", how="min")
-        self.rules_at = _g(
-            "rules_last_reload_success_timestamp_seconds", "When the rules in force were loaded.", how="min"
-        )
+        self.rules_at = _g("rules_last_reload_success_timestamp_seconds", "When those in force were loaded.", how="min")
         self.store_up = _g("store_up", "1: Redis answers.", how="min")
         self.journal_pending = _g("journal_pending_records", "Journal events that Redis has not applied yet.")
         self.journal_oldest = _g("journal_oldest_pending_seconds", "Age of the oldest of them.", how="max")
