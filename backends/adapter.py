@@ -5,7 +5,7 @@ Where the caller speaks what the upstream understands (`speaks`), bytes pass thr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from backends.errors import BackendError, Refused
 from backends.types import ChatRequest, Chunk, Clocks, Target, UpstreamRequest, Usage
@@ -130,3 +130,23 @@ class Adapter(Protocol):
 
     def stream_decoder(self, chat: ChatRequest) -> StreamDecoder:
         """A fresh decoder for one streamed attempt whose answer is translated."""
+
+
+class Begun(NamedTuple):
+    """A plain answer that broke off, as far as the caller has it."""
+
+    content: str
+    reasoning: str
+    tokens: int
+    """How many were generated for it, about."""
+
+
+@runtime_checkable
+class Continues(Protocol):
+    """An adapter with words of its own for going on with an answer; for all others prefill.py has them."""
+
+    def continued(self, chat: ChatRequest, begun: Begun) -> ChatRequest | None:
+        """The request that has an upstream go on where the answer broke off; None: it can't be asked.
+
+        Sent without the blanks at its end, which templates and providers strip: they may come a second time.
+        """

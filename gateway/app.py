@@ -28,11 +28,16 @@ from gateway.conversations import Conversations
 from gateway.dispatch.attempt import Equipment
 from gateway.health_metrics import observe_health
 from gateway.http.dataplane.server import DataPlaneServer
+from gateway.http.explain import explaining_routes
 from gateway.http.headers import RequestIds
 from gateway.http.middlewares import Rim
 from gateway.http.protocol import StrictRunner, StrictServer
 from gateway.http.routes import application_routes, operator_routes
 from gateway.http.state import STATE, HttpState, Liveness
+from gateway.limits.admission import Admission
+from gateway.limits.allowance_store import AllowanceStore, Money
+from gateway.limits.lease import Teller
+from gateway.limits.upkeep import Upkeep, close_leases
 from gateway.log import get, log_style
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
@@ -77,11 +82,12 @@ async def _live(plan: WorkerPlan, index: int, listener: socket.socket, parent: s
         stack.push_async_callback(channel.close)
         store = await _store(plan.store_url)
         stack.push_async_callback(store.close)
-        meter = await Meter.open(plan.settings.data_dir / "journal", store)
+        meter = await Meter.open(plan.settings.data_dir / "journal", store, close_leases=close_leases)
         stack.push_async_callback(meter.close)
         upstreams = Upstreams()
         stack.push_async_callback(upstreams.close)
-        worker, app = _compose(plan, index, text, channel, store, meter, upstreams, stack)
+        worker, app, upkeep = _compose(plan, index, text, channel, store, meter, upstreams, stack)
+        await upkeep.reload()
         runner = StrictRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -101,14 +107,18 @@ def _compose(
     meter: Meter,
     upstreams: Upstreams,
     stack: AsyncExitStack,
-) -> tuple[Worker, web.Application]:
+) -> tuple[Worker, web.Application, Upkeep]:
     """Put the rooms together and start the tasks that run beside requests."""
     settings, metrics, liveness = plan.settings, Metrics(), Liveness()
     health = Health(time.monotonic, _circuit_changed)
     book = Book(time.monotonic)
-    equipment = Equipment(
-        asyncio.get_running_loop(), time.monotonic, meter, metrics, adapters(), upstreams, health, book
+    admission = Admission(
+        Teller(store, meter.journal_id), lambda: worker.table().zone, on_outage=settings.on_store_outage
     )
+    allowances = AllowanceStore(store)
+    upkeep = Upkeep(admission, store, allowances.all)
+    loop, clock = asyncio.get_running_loop(), time.monotonic
+    equipment = Equipment(loop, clock, meter, metrics, adapters(), upstreams, health, book, admission=admission)
 
     def observe(into: Metrics) -> None:
         observe_health(into, health, worker.table())
@@ -119,11 +129,40 @@ def _compose(
     worker = Worker(index, channel, plan.loader, plan.loader(text), upstreams, equipment, liveness, observe)
     key_store = KeyStore(store, time.time)
     keys = KeyCache(key_store, store, on_outage=settings.on_store_outage)
-    state = HttpState(
+    state = _http_state(plan, worker, equipment, keys, store, liveness)
+    services = AdminServices(
+        keys=key_store,
+        allowances=allowances,
+        money=Money(store),
+        ledger=Ledger(store),
+        rules=worker.table,
+        check_rules=plan.loader,
+        rules_path=settings.rules,
+        pipeline=state.pipeline,
+        admin_key_hash=plan.admin_key_hash,
+        clock=time.time,
+    )
+    stack.push_async_callback(upkeep.close)
+    for name, duty in (
+        ("keys", keys.run()),
+        ("leases", upkeep.run()),
+        ("parent", worker.listen()),
+        ("report", worker.report()),
+        ("statistics", Sharing(book, store, time.time).run()),
+    ):
+        stack.push_async_callback(_end, asyncio.create_task(_told(duty), name=name))
+    return worker, _application(state, services), upkeep
+
+
+def _http_state(
+    plan: WorkerPlan, worker: Worker, equipment: Equipment, keys: KeyCache, store: Store, liveness: Liveness
+) -> HttpState:
+    settings = plan.settings
+    return HttpState(
         pipeline=Pipeline(worker.table, equipment, _access_log(settings), Conversations(store, settings.responses_ttl)),
         keys=keys,
         table=worker.table,
-        metrics=metrics,
+        metrics=equipment.metrics,
         collect=worker.collect,
         store_up=lambda: store.up,
         store_about=plan.store_about,
@@ -133,28 +172,16 @@ def _compose(
         cors_origins=settings.cors_origins,
         metrics_key_hash=_hash(settings.metrics_key.get_secret_value() if settings.metrics_key is not None else None),
     )
-    services = AdminServices(
-        keys=key_store,
-        ledger=Ledger(store),
-        rules=worker.table,
-        check_rules=plan.loader,
-        rules_path=settings.rules,
-        admin_key_hash=plan.admin_key_hash,
-        clock=time.time,
-    )
-    for name, duty in (
-        ("keys", keys.run()),
-        ("parent", worker.listen()),
-        ("report", worker.report()),
-        ("statistics", Sharing(book, store, time.time).run()),
-    ):
-        stack.push_async_callback(_end, asyncio.create_task(_told(duty), name=name))
-    return worker, _application(state, services)
 
 
 def _application(state: HttpState, services: AdminServices) -> web.Application:
     ids = RequestIds()
-    routes = [*application_routes(dialects()), *operator_routes(), *admin_routes(services)]
+    routes = [
+        *application_routes(dialects()),
+        *explaining_routes(dialects(), services.admin_key_hash),
+        *operator_routes(),
+        *admin_routes(services),
+    ]
     app = web.Application(middlewares=[Rim(ids, sorted({route.path for route in routes})).around], client_max_size=0)
     app[STATE] = state
     app.add_routes(routes)

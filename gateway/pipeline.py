@@ -10,6 +10,7 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
+from backends.types import ChatRequest
 from gateway.conversations import Conversations
 from gateway.dialects.base import Dialect
 from gateway.dialects.openai_responses import OpenAIResponses
@@ -19,9 +20,15 @@ from gateway.dispatch.failover import dispatch
 from gateway.dispatch.itinerary import Itinerary
 from gateway.door import ClientLeft, Request, Responder
 from gateway.errors import GatewayError, Internal
+from gateway.limits.admission import Admission
+from gateway.limits.bound import expected_tokens
+from gateway.limits.refusals import Refusal
+from gateway.limits.ticket import Ticket
 from gateway.log import OncePerMinute, get
+from gateway.routing.brief import in_a_header
 from gateway.routing.candidates import decide
 from gateway.routing.decision import Decision
+from gateway.routing.explain import Explainer
 from gateway.routing.table import RoutingTable
 from gateway.wishes import read_wishes
 
@@ -42,13 +49,17 @@ class Pipeline:
     async def run(self, request: Request, responder: Responder, dialect: Dialect) -> None:
         """Answer one request whole, errors included. Only cancellation and the caller's leaving come out."""
         call: Call | None = None
-        status, outcome = 200, "ok"
+        status, outcome, refused = 200, "ok", False
+        admission = self.equipment.admission
         try:
             if isinstance(dialect, OpenAIResponses) and self.conversations is not None:  # the one with a memory
                 dialect, responder = await self.conversations.join(request, responder, dialect)
             call = self._decided(request, responder, dialect)
+            if admission is not None:
+                call.ticket = await self._admitted(admission, call)
             await dispatch(call, self.equipment)
         except GatewayError as error:
+            refused = isinstance(error, Refusal)
             status, outcome = error.status_in(dialect.name), _outcome(call, responder)
             if outcome == "rejected":
                 self.equipment.metrics.rejections.add((error.code,))
@@ -61,7 +72,14 @@ class Pipeline:
             status, outcome = 500, _outcome(call, responder)
             await self._tell(Internal(), request, responder, dialect, call)
         finally:
+            if call is not None:
+                call.ticket.close(self.equipment.clock(), refused=refused)
             self._account(request, dialect, call, status, outcome)
+
+    async def _admitted(self, admission: Admission, call: Call) -> Ticket:
+        """By all of the caller's accounts, or by none."""
+        who, tokens = call.request.principal, expected_tokens(call.chat)
+        return admission.quick(who, tokens) or await admission.admit(who, tokens, call.chat.input_tokens)
 
     def _decided(self, request: Request, responder: Responder, dialect: Dialect) -> Call:
         chat = dialect.parse(request.body, request.headers)
@@ -73,7 +91,14 @@ class Pipeline:
 
         def elsewhere(model: str) -> Decision:
             return decide(
-                table, chat, request, self.dice, dialect=dialect.name, reopens=health.reopens_at, instead=model
+                table,
+                chat,
+                request,
+                self.dice,
+                dialect=dialect.name,
+                snapshot=self.equipment.book.snapshot,
+                reopens=health.reopens_at,
+                instead=model,
             )
 
         budget = self.equipment.retry_budget
@@ -93,8 +118,14 @@ class Pipeline:
             model_label=decision.label,
             tags={**wishes.tags, **request.principal.tags} if wishes.tags else request.principal.tags,
             ends_at=math.inf if wishes.patience_s is None else request.started_at + wishes.patience_s,
-            ignored=wishes.ignored,
+            ignored=wishes.ignored + decision.ignored,
+            explained=self._explained(table, decision, chat, request) if wishes.explain else None,
         )
+
+    def _explained(self, table: RoutingTable, decision: Decision, chat: ChatRequest, request: Request) -> str:
+        snapshot = self.equipment.book.snapshot
+        age_s = self.equipment.clock() - snapshot.taken_at if snapshot.targets else None
+        return in_a_header(Explainer(table, snapshot, age_s).decided(decision, chat, request))
 
     async def _tell(
         self, error: GatewayError, request: Request, responder: Responder, dialect: Dialect, call: Call | None

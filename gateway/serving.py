@@ -16,7 +16,8 @@ from gateway import log
 from gateway.app import WorkerPlan, live
 from gateway.auth.admin_key import AdminKey, load_admin_key
 from gateway.auth.key_store import KeyStore
-from gateway.catalog.models import Catalogue
+from gateway.catalog.models import Catalogue, CatalogueError
+from gateway.catalog.refresh import load_kept
 from gateway.config import Settings
 from gateway.data_dir import DataDir, DataDirTakenError
 from gateway.listen import PortTakenError, open_listeners
@@ -38,6 +39,7 @@ REFUSALS = (
     EmbeddedValkeyError,
     StoreUnavailable,
     RulesError,
+    CatalogueError,
     OSError,
 )
 """What stops a start; each says why in words for the operator."""
@@ -75,11 +77,18 @@ def run(settings: Settings, environment: Mapping[str, str]) -> int:
 
 
 def _open_rules(settings: Settings, environment: Mapping[str, str]) -> RulesFile:
-    loader = Loader(settings.rules, environment, Catalogue.load(datetime.now(UTC)))
+    loader = Loader(settings.rules, environment, _open_catalogue(settings.data_dir))
     try:
         return RulesFile(Path(settings.rules), loader, settings.data_dir, log.get("rules"))
     except (OSError, UnicodeDecodeError) as error:
         raise RulesUnreadableError(f"HEADRACE_RULES {settings.rules!r} can't be read: {error}") from error
+
+
+def _open_catalogue(data_dir: Path) -> Catalogue:
+    catalogue, notes = load_kept(data_dir, datetime.now(UTC))
+    for note in notes:
+        log.get("catalogue").warning("price catalogue: " + note)
+    return catalogue
 
 
 def _open_store(settings: Settings) -> tuple[str, EmbeddedValkey | None]:

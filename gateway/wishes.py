@@ -19,18 +19,23 @@ class Wishes(NamedTuple):
     counted by them, so no caller can make up new ones."""
     ignored: tuple[str, ...] = ()
     """What could not be honoured, by name."""
+    explain: bool = False
+    """`x-headrace-explain: 1`: the decision, in the answer's head."""
 
 
 NONE = Wishes()
+_YES = frozenset({"1", "true", "yes"})
 
 
 def read_wishes(headers: Mapping[str, str], declared: Mapping[str, Sequence[str]]) -> Wishes:
     """Raises InvalidRequest for a time that is none."""
     patience, tags = headers.get("x-headrace-timeout"), headers.get("x-headrace-tags")
-    if patience is None and tags is None:
+    explain = headers.get("x-headrace-explain")
+    if patience is None and tags is None and explain is None:
         return NONE
     counted, ignored = _tags(tags or "", declared)
-    return Wishes(None if patience is None else _seconds(patience), counted, ignored)
+    seconds = None if patience is None else _seconds(patience)
+    return Wishes(seconds, counted, ignored, explain is not None and explain.strip().lower() in _YES)
 
 
 def _seconds(text: str) -> float:

@@ -6,10 +6,17 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--recordings DIR`, or RECORDINGS in the environment: recorded exchanges for tests/replay."""
+    """`--recordings DIR`, or RECORDINGS in the environment: recorded exchanges for tests/replay. `--openapi FILE`, or
+    OPENAPI: OpenAI's description of its API, for tests/api."""
     parser.addoption(
         "--recordings",
         default=os.environ.get("RECORDINGS"),
         metavar="DIR",
         help="a folder of recorded exchanges, PROVIDER/API.jsonl, that tests/replay plays to the adapters",
+    )
+    parser.addoption(
+        "--openapi",
+        default=os.environ.get("OPENAPI"),
+        metavar="FILE",
+        help="OpenAI's description of its API, in JSON, that tests/api holds translated answers against",
     )

@@ -5,11 +5,12 @@ What stands in reasoning.py and errors.py was read off vLLM 0.32; `tests/vllm/re
 
 from collections.abc import Mapping
 
-from backends.adapter import StreamRelay, WholeAnswer
+from backends.adapter import Begun, StreamRelay, WholeAnswer
 from backends.errors import Refused
 from backends.providers.openai.adapter import OpenAIAdapter
 from backends.providers.openai.response import ChatAnswer
 from backends.types import ChatRequest, Clocks, Target, UpstreamRequest
+from backends.vllm.continuation import continued
 from backends.vllm.errors import as_vllm_means_it
 from backends.vllm.reasoning import name_reasoning_as_vllm_does, put_both_names
 from backends.vllm.stream import VLLMStreamRelay
@@ -41,3 +42,7 @@ class VLLMAdapter(OpenAIAdapter):
         if chat.dialect != "openai_chat":
             return super().stream_relay(chat, resumed=resumed)
         return VLLMStreamRelay(hide_usage=not chat.wants_usage, resumed=resumed, choices=chat.choices)
+
+    def continued(self, chat: ChatRequest, begun: Begun) -> ChatRequest | None:
+        """The request that has the engine go on with an answer that broke off elsewhere."""
+        return continued(chat, begun)

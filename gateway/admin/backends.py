@@ -1,12 +1,16 @@
-"""/admin/v1/providers, /models and /targets: who can answer, what may be asked for, and why something can't."""
+"""/admin/v1/providers, /models and /targets: who can answer, what may be asked for, and why something can't.
+
+A provider is tried by provider_trial.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
-from gateway.admin.bodies import NANO
-from gateway.admin.services import AdminServices, page
+from gateway.admin.bodies import NANO, read_body
+from gateway.admin.provider_trial import ProviderTrial, TrialBody
+from gateway.admin.services import AdminServices, answer, page
 from gateway.catalog.deployments import Deployment
 from gateway.catalog.prices import Price
 from gateway.routing.entries import ModelEntry
@@ -20,6 +24,10 @@ def backend_routes(services: AdminServices) -> list[web.RouteDef]:
     async def providers(_: web.Request) -> web.Response:
         return page([_provider(provider) for provider in services.rules().providers.values()])
 
+    async def test(request: web.Request) -> web.Response:
+        trial = ProviderTrial(services.pipeline, services.rules())
+        return answer(await trial.report(request.match_info["name"], await read_body(request, TrialBody)))
+
     async def models(_: web.Request) -> web.Response:
         table = services.rules()
         return page([_model(table, name, entry) for name, entry in table.models.items()])
@@ -29,6 +37,7 @@ def backend_routes(services: AdminServices) -> list[web.RouteDef]:
 
     return [
         web.get("/admin/v1/providers", providers),
+        web.post("/admin/v1/providers/{name}/test", test),
         web.get("/admin/v1/models", models),
         web.get("/admin/v1/targets", targets),
     ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from gateway.auth.keys import Budget, Limits
+from gateway.catalog.allowances import Allowance, Budget, Limits
 from gateway.config import parse_duration
 from gateway.errors import InvalidRequest, TooLarge
 
@@ -140,7 +140,6 @@ class KeyPatch(Body):
 
     def changes(self) -> dict[str, Any]:
         """The fields of the specification that were given, as it holds them."""
-        _refuse_what_is_not_enforced(self)
         values: dict[str, Any] = {
             "name": self.name,
             "team": self.team,
@@ -163,22 +162,28 @@ class KeyBody(KeyPatch):
     name: Text
 
 
+class AllowanceBody(Body):
+    """What a team, or the organisation, may do."""
+
+    limits: LimitsBody | None = None
+    budget: BudgetBody | None = None
+
+    def value(self) -> Allowance:
+        """As it is stored."""
+        return Allowance(self.limits.value() if self.limits else None, self.budget.value() if self.budget else None)
+
+
+class CreditBody(Body):
+    """A top-up of a budget for all time."""
+
+    usd: Annotated[Decimal, BeforeValidator(_usd)]
+    note: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
 class RotateBody(Body):
     """How long the old secret stays valid."""
 
     grace: Annotated[float, BeforeValidator(_grace)] = 0.0
-
-
-def _refuse_what_is_not_enforced(key: KeyPatch) -> None:
-    """A limit that nothing holds to would be a lie. Goes as soon as limits and budgets are enforced."""
-    limited = key.limits is not None and key.limits.value() != Limits()
-    for param, asked_for in (
-        ("limits", limited),
-        ("budget", key.budget is not None),
-        ("unknown_price", key.unknown_price == "refuse"),
-    ):
-        if asked_for:
-            raise InvalidRequest(f"{param} is not enforced yet in this version; leave it out.", param=param)
 
 
 async def read_text(request: web.Request) -> bytes:

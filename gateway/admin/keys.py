@@ -1,6 +1,5 @@
 """/admin/v1/keys: made, listed, shown, changed, revoked, rotated."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -8,9 +7,10 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import Field
 
-from gateway.admin.bodies import NANO, Body, KeyBody, KeyPatch, RotateBody, check, read_body
+from gateway.admin.allowances import shown_budget
+from gateway.admin.bodies import Body, KeyBody, KeyPatch, RotateBody, check, read_body
 from gateway.admin.services import AdminServices, answer, page
-from gateway.auth.keys import Budget, KeyRecord, KeySpec
+from gateway.auth.keys import KeyRecord, KeySpec
 
 
 class ListQuery(Body, strict=False):
@@ -72,7 +72,7 @@ def _shown(record: KeyRecord, now: float, secret: str | None = None) -> dict[str
         "tags": dict(spec.tags),
         "models": spec.models,
         "limits": asdict(spec.limits) if spec.limits else None,
-        "budget": _budget(spec.budget) if spec.budget else None,
+        "budget": shown_budget(spec.budget) if spec.budget else None,
         "unknown_price": spec.unknown_price,
         "priority": spec.priority,
         "disabled": spec.disabled,
@@ -83,15 +83,6 @@ def _shown(record: KeyRecord, now: float, secret: str | None = None) -> dict[str
         "revoked_at": _time(record.revoked_at),
     }
     return shown if secret is None else {"id": record.id, "key": secret, **shown}
-
-
-def _budget(budget: Budget) -> Mapping[str, Any]:
-    return {
-        "usd": budget.usd_nano / NANO,
-        "period": budget.period,
-        "on_low": budget.on_low,
-        "alerts": budget.alerts,
-    }
 
 
 def _time(at: float | None) -> str | None:

@@ -11,7 +11,10 @@ from aiohttp import web
 from gateway.auth.admin_key import is_admin
 from gateway.auth.key_store import KeyStore
 from gateway.auth.keys import presented_key
+from gateway.dialects.base import Dialect
+from gateway.door import Request, Responder
 from gateway.errors import Unauthorized, Unavailable
+from gateway.limits.allowance_store import AllowanceStore, Money
 from gateway.routing.table import RoutingTable
 from gateway.store.redis import StoreUnavailable
 
@@ -39,17 +42,28 @@ class Ledger(Protocol):
         """One of them."""
 
 
+class Runs(Protocol):
+    """What carries requests out (gateway.pipeline.Pipeline)."""
+
+    async def run(self, request: Request, responder: Responder, dialect: Dialect) -> None:
+        """Answer one request whole, errors included."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdminServices:
     """The rooms that the admin API opens to the operator."""
 
     keys: KeyStore
+    allowances: AllowanceStore
+    money: Money
     ledger: Ledger
     rules: Callable[[], RoutingTable]
     """The table in force."""
     check_rules: Callable[[str], RoutingTable]
     """Text of a routing file → the table it would be. Raises RulesError; changes nothing."""
     rules_path: str
+    pipeline: Runs
+    """Where a provider that is tested gets its requests from, as from any caller."""
     admin_key_hash: str = field(repr=False)
     clock: Callable[[], float]
 

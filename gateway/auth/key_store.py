@@ -69,6 +69,18 @@ class KeyStore:
         """Change fields of the specification."""
         return await self._change(key_id, lambda record: replace(record, spec=replace(record.spec, **changes)))
 
+    async def credit(self, key_id: str, usd_nano: int) -> KeyRecord:
+        """Top up a budget for all time."""
+
+        def topped_up(record: KeyRecord) -> KeyRecord:
+            budget = record.spec.budget
+            if budget is None or budget.period != "total":
+                raise Conflict("Credits are for a budget of the period 'total'. Give this key one.", code="no_credits")
+            more = replace(budget, usd_nano=budget.usd_nano + usd_nano)
+            return replace(record, spec=replace(record.spec, budget=more))
+
+        return await self._change(key_id, topped_up)
+
     async def revoke(self, key_id: str) -> KeyRecord:
         """End a key for good; its record stays, for the ledger's sake. Revoking twice changes nothing."""
         now = self._clock()

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import orjson
 
 from gateway.auth.principal import Principal
+from gateway.catalog.allowances import Budget, Limits
 
 KEY_PREFIX = "hr-"
 ADMIN_KEY_PREFIX = "hra-"
@@ -42,27 +43,6 @@ def presented_key(authorization: str | None, x_api_key: str | None = None) -> st
         if scheme.lower() == "bearer" and credentials.strip():
             return credentials.strip()
     return x_api_key.strip() or None if x_api_key else None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a key may do at once: requests and tokens per minute, requests in flight. None: no limit."""
-
-    rpm: int | None = None
-    tpm: int | None = None
-    concurrency: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a key may spend in a period."""
-
-    usd_nano: int
-    """Nano-dollars."""
-    period: Literal["day", "week", "month", "total"]
-    on_low: Literal["reject", "lower"] = "reject"
-    alerts: tuple[float, ...] = ()
-    """Fractions of the budget at which to raise an alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +107,9 @@ class KeyRecord:
             tags=MappingProxyType(dict(self.spec.tags)),
             models=self.spec.models,
             expires_at=min(ends, default=None),
+            limits=self.spec.limits or None,
+            budget=self.spec.budget,
+            unknown_price=self.spec.unknown_price,
         )
 
 

@@ -48,6 +48,8 @@ class Deployment:
     data_policy: DataPolicy = DataPolicy()
     drained: bool = False
     """Takes no new requests; what runs there is left to finish."""
+    capabilities: frozenset[str] = frozenset()
+    """What the routing file declares of it; `continue`: it takes up an answer that was begun elsewhere."""
 
     @property
     def id(self) -> str:

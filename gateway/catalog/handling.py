@@ -32,6 +32,16 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Hedge:
+    """When a second attempt is begun beside the first (CONTRACT: `hedge`)."""
+
+    after: float | str
+    """Seconds without anything to see; or the quantile of the target's own first tokens (`p95`) that is that long."""
+    max_share: float = 0.05
+    """The most hedges, as a share of the requests that may have one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Handling:
     """All of it."""
 
@@ -39,3 +49,8 @@ class Handling:
     breaker: Breaker = field(default_factory=Breaker)
     mid_stream: str = "continue"
     """`continue`, `same_model` or `error`."""
+    hedge: Hedge | None = None
+    first_token_learned: bool = False
+    """The first-token clock is told by the target's own history, as long as it has one."""
+    min_rate: float | None = None
+    """Tokens per second, below which a stream is too slow."""

@@ -59,7 +59,7 @@ def create(
     if (name is None) == (named is None):
         raise typer.BadParameter("give one name", param_hint="NAME")
     body = _fields(team, tag, model, expires_at, allowed_cidr, unknown_price, priority)
-    body |= _limits(rpm, tpm, concurrency) | _budget(budget_usd, budget_period, on_low)
+    body |= limits_of(rpm, tpm, concurrency) | budget_of(budget_usd, budget_period, on_low)
     body |= {"name": name or named} | ({"disabled": True} if disabled else {})
     with reported():
         _show_secret(connect().send("POST", path_of("keys"), body), as_json)
@@ -117,7 +117,7 @@ def update(
 ) -> None:
     """Change a key. What is not named stays; a list that is named replaces the old one."""
     body = _fields(team, tag, model, expires_at, allowed_cidr, unknown_price, priority)
-    body |= _limits(rpm, tpm, concurrency) | _budget(budget_usd, budget_period, on_low)
+    body |= limits_of(rpm, tpm, concurrency) | budget_of(budget_usd, budget_period, on_low)
     body |= {name_: value for name_, value in (("name", name), ("disabled", disabled)) if value is not None}
     for field in clear or []:
         if field.replace("-", "_") not in CLEARABLE:
@@ -196,13 +196,15 @@ def _tags(values: list[str]) -> dict[str, str]:
     return tags
 
 
-def _limits(rpm: int | None, tpm: int | None, concurrency: int | None) -> dict[str, Any]:
+def limits_of(rpm: int | None, tpm: int | None, concurrency: int | None) -> dict[str, Any]:
+    """Those that were given, as the admin API takes them."""
     limits = {"rpm": rpm, "tpm": tpm, "concurrency": concurrency}
     given = {name: value for name, value in limits.items() if value is not None}
     return {"limits": given} if given else {}
 
 
-def _budget(usd: str | None, period: str, on_low: str | None) -> dict[str, Any]:
+def budget_of(usd: str | None, period: str, on_low: str | None) -> dict[str, Any]:
+    """The same for money."""
     if usd is None:
         if on_low is not None:
             raise typer.BadParameter("of use with --budget-usd alone", param_hint="--on-low")

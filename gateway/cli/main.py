@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import keys, models, providers, requests, rules, serve, targets, usage
+from gateway.cli import budgets, keys, models, providers, requests, rules, serve, targets, teams, usage
 
 app = typer.Typer(
     name="headrace",
@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("usage")(usage.usage)
-for noun in (keys, requests, rules, providers, models, targets):
+for noun in (keys, teams, budgets, requests, rules, providers, models, targets):
     app.add_typer(noun.app)
 
 

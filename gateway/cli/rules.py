@@ -1,19 +1,23 @@
 """`headrace rules`: what a routing file would do, offline. Nothing is sent, and no gateway needs to run."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import rules_cases, rules_diff, rules_explain
 from gateway.cli.output import AsJson
-from gateway.routing.problems import RulesError
+from gateway.cli.rules_file import loaded
 
 if TYPE_CHECKING:
     from gateway.routing.table import RoutingTable
 
-app = typer.Typer(name="rules", no_args_is_help=True, help="Check the routing file, print its schema.")
+app = typer.Typer(name="rules", no_args_is_help=True, help="Check, explain, test and compare routing files.")
+
+app.command("explain")(rules_explain.explain)
+app.command("test")(rules_cases.run_cases)
+app.command("diff")(rules_diff.diff)
 
 _File = Annotated[
     Path, typer.Argument(metavar="[FILE]", envvar="HEADRACE_RULES", show_default=True, help="The routing file.")
@@ -23,24 +27,8 @@ _File = Annotated[
 @app.command()
 def check(file: _File = Path("routing_rules.yaml"), as_json: AsJson = False) -> None:
     """Check a routing file; every fault is told with line and column. Exit status 1: it would not take effect."""
-    # Here, not above: the other commands should not wait for the routing room's imports.
-    from gateway.routing.table import load
-
-    try:
-        table = load(
-            file.read_text(encoding="utf-8"),
-            path=str(file),
-            environment=os.environ,
-            read_file=lambda name: Path(name).read_text(encoding="utf-8"),
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        message = f"can't be read: {reason}"
-        _refuse([{"file": str(file), "message": message}], f"{file}: {message}", as_json)
-    except RulesError as error:
-        _refuse([_plain(problem) for problem in error.problems], str(error), as_json)
-    else:
-        typer.echo(json.dumps(_summary(table), indent=2) if as_json else _told(table))
+    table = loaded(file, as_json=as_json)
+    typer.echo(json.dumps(_summary(table), indent=2) if as_json else _told(table))
 
 
 @app.command()
@@ -49,25 +37,6 @@ def schema() -> None:
     from gateway.routing.reference import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
-
-
-def _refuse(problems: list[dict[str, Any]], text: str, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"ok": False, "problems": problems}, indent=2))
-    else:
-        typer.echo(text, err=True)
-    raise typer.Exit(1)
-
-
-def _plain(problem: Any) -> dict[str, Any]:
-    mark = problem.mark
-    return {
-        "file": mark.file,
-        "line": mark.line,
-        "column": mark.column,
-        "where": problem.where,
-        "message": problem.message,
-    }
 
 
 def _summary(table: "RoutingTable") -> dict[str, Any]:

@@ -82,10 +82,15 @@ class MessageEncoder:
     def _hear_delta(self, delta: Mapping[str, Any]) -> None:
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         details = delta.get("reasoning_details")
+        text = delta.get("content")
+        ends_text = (
+            bool(text) and self._blocks.in_text
+        )  # a signature that comes with the last of a text is of all of it
+        if ends_text:
+            self._blocks.text(text if isinstance(text, str) else _joined(text))
         if (thought or details) and self._shows_thinking:
             self._hear_thinking(thought, details if isinstance(details, list) else ())
-        text = delta.get("content")
-        if text:
+        if text and not ends_text:
             self._blocks.text(text if isinstance(text, str) else _joined(text))
         refusal = delta.get("refusal")
         if refusal:

@@ -80,6 +80,11 @@ class BlockWriter:
         self._blank = ""
         """White space that no text has followed yet."""
 
+    @property
+    def in_text(self) -> bool:
+        """A block of text is under way."""
+        return self._open is not None and self._open.kind is TEXT
+
     def text(self, text: str) -> None:
         """A piece of what is said."""
         block = self._open

@@ -5,17 +5,31 @@ Nor does an attempt: the event loop's timers are dear to make and to take away, 
 """
 
 import asyncio
+from collections.abc import Callable
 from math import ceil
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from backends.errors import TimedOut
 from backends.types import Clocks
+from gateway.dispatch.pace import LOOK_EVERY_S, Pace
 
 SILENCE_S = 15.0
 AFTER_DONE_S = 1.0
 TICKS_PER_S = 20
 """How finely time is told: a clock runs out at most a twentieth of a second late, and never early."""
+
+
+class HedgeLost(Exception):
+    """Another attempt at the same request had something for the caller first."""
+
+
+class Late(NamedTuple):
+    """Called once, when nothing has come by then."""
+
+    at: float
+    """The loop's seconds."""
+    call: Callable[[], None]
 
 
 class Progress(Protocol):
@@ -102,6 +116,9 @@ class Watch:
         "_cancelling",
         "_clocks",
         "_expired",
+        "_late",
+        "_lost",
+        "_pace",
         "_progress",
         "_sent_at",
         "_stream",
@@ -120,6 +137,8 @@ class Watch:
         stream: bool,
         total_at: float,
         stream_total_at: float,
+        late: Late | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._alarms = alarms
         self._progress = progress
@@ -127,6 +146,9 @@ class Watch:
         self._stream = stream
         self._total_at = total_at
         self._stream_total_at = stream_total_at
+        self._late = late
+        self._pace = pace
+        self._lost = False
         self._sent_at = alarms.loop.time()
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
@@ -148,15 +170,21 @@ class Watch:
     ) -> None:
         self._alarms.forget(self, self._tick)
         task, self._task = self._task, None
-        if self._expired is None or task is None:
+        if task is None or (self._expired is None and not self._lost):
             return
         if task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise TimedOut(self._expired) from error
+            raise (HedgeLost() if self._expired is None else TimedOut(self._expired)) from error
 
     def expire(self, clock: str) -> None:
         """Run out now."""
-        if self._task is not None and self._expired is None:
+        if self._task is not None and self._expired is None and not self._lost:
             self._expired = clock
+            self._task.cancel()
+
+    def lose(self) -> None:
+        """Somebody else answers: end now, with HedgeLost."""
+        if self._task is not None and self._expired is None and not self._lost:
+            self._lost = True
             self._task.cancel()
 
     def look(self) -> None:
@@ -171,6 +199,13 @@ class Watch:
         if self._stream:
             # Whatever happens from now on, this is the earliest that the clock between tokens can run out.
             due = min(due, now + self._clocks.between_tokens_s)
+        if self._late is not None:
+            due = min(due, self._look_for_lateness(self._late, now))
+        if self._pace is not None:
+            due = min(due, now + LOOK_EVERY_S)
+            if self._keeps_too_slow_a_pace(self._pace, now):
+                self.expire("min_rate")
+                return
         if self._stream and not self._progress.draining:
             silent_at = self._progress.last_write + SILENCE_S
             if now >= silent_at:
@@ -178,6 +213,22 @@ class Watch:
                 silent_at = now + SILENCE_S
             due = min(due, silent_at)
         self._tick = self._alarms.set(self, due)
+
+    def _look_for_lateness(self, late: Late, now: float) -> float:
+        """When to look again."""
+        if now < late.at and not self._progress.started:
+            return late.at
+        self._late = None
+        if not self._progress.started:
+            late.call()
+        return now + self._clocks.between_tokens_s
+
+    def _keeps_too_slow_a_pace(self, pace: Pace, now: float) -> bool:
+        progress = self._progress
+        if progress.draining or progress.done or not progress.started:
+            pace.begin_anew()
+            return False
+        return pace.is_too_slow(now)
 
     def _next_due(self) -> tuple[float, str]:
         clocks = self._clocks

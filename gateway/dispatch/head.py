@@ -48,6 +48,15 @@ def _headers(call: Call, target: str, number: int, until: float, kind: str) -> d
         "x-headrace-rules": call.decision.rules_hash,
         "x-headrace-overhead-ms": f"{own_ms:.2f}" if own_ms > 0.0 else "0.00",
     }
+    if call.ticket.counts:
+        headers |= call.ticket.headers(until)
+    if call.explained is not None:
+        headers["x-headrace-explain"] = call.explained
+    lowered_to = (
+        call.decision.lowered_to if call.output_limited is None else call.output_limited
+    )  # the budget's is lower
+    if lowered_to is not None:
+        headers["x-headrace-max-tokens-lowered"] = str(lowered_to)
     if call.ignored or call.dropped:
         headers["x-headrace-ignored"] = ", ".join((*call.ignored, *call.dropped))
     return headers

@@ -3,14 +3,24 @@
 from backends.types import Usage
 from gateway.metering.records import EndState, Source, UsageRecord
 from gateway.metrics import Metrics, Tally
-from gateway.stats.book import Book
+from gateway.stats.book import Book, Ended
 
 
 def observe(metrics: Metrics, book: Book, tally: Tally, label: str, record: UsageRecord) -> None:
     """Count one attempt; `label` is the model's configured name."""
     start, ending = record.start, record.ending
     if ending.state is EndState.COMPLETE:
-        _remember(book, label, record)
+        book.saw(
+            Ended(
+                start.target,
+                label,
+                start.key_id,
+                ending.ttft_s if start.stream else None,
+                ending.duration_s,
+                record.usage.completion,
+                record.source is Source.PROVIDER,
+            )
+        )
     tally.attempts[ending.state] += 1
     tally.upstream_took(ending.duration_s)
     if start.stream and ending.ttft_s is not None:
@@ -24,18 +34,9 @@ def observe(metrics: Metrics, book: Book, tally: Tally, label: str, record: Usag
         tally.cost_nano[record.source] += record.cost_nano
 
 
-def _remember(book: Book, label: str, record: UsageRecord) -> None:
-    """What routing learns of a target: an answer that came whole, and how fast."""
-    start, ending = record.start, record.ending
-    generated = record.usage.output + record.usage.reasoning
-    if start.stream and ending.ttft_s is not None:
-        book.saw_first_token(start.target, ending.ttft_s)
-        if generated > 1:
-            book.saw_tokens(start.target, (ending.duration_s - ending.ttft_s) / (generated - 1))
-    elif not start.stream:
-        book.saw_whole(start.target, ending.duration_s, generated)
-    if generated and record.source is Source.PROVIDER:
-        book.saw_length(label, start.key_id, generated)
+def count_hedge(metrics: Metrics, outcome: str) -> None:
+    """Count one second attempt: it `won`, `lost`, or `failed`."""
+    metrics.hedges.add((outcome,))
 
 
 def _observe_stream(metrics: Metrics, of: tuple[str, str], record: UsageRecord, ttft_s: float) -> None:

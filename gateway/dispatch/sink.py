@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping
 
 from backends.adapter import Adapter, StreamRelay
 from backends.backend import Flow
-from backends.errors import MALFORMED, BadAnswer
+from backends.errors import MALFORMED, BackendError, BadAnswer, TimedOut
 from backends.types import AnswerKind
 from gateway.dispatch.call import Call
+from gateway.dispatch.floor import Floor
 from gateway.dispatch.head import JSON, begin_long, begin_stream
+from gateway.dispatch.pace import Weight
+from gateway.dispatch.relays import Heard
+from gateway.dispatch.said import Said
 from gateway.metering.journal import OpenAttempt
 
 LONGEST_ANSWER = 32 << 20
@@ -28,11 +32,14 @@ class AnswerSink:
         "_body",
         "_call",
         "_clock",
+        "_feed",
+        "_floor",
         "_flow",
         "_headers",
         "_listening",
         "_long",
         "_most_held",
+        "_native",
         "_number",
         "_opened",
         "_passed",
@@ -43,6 +50,7 @@ class AnswerSink:
         "_status",
         "_target",
         "_time",
+        "_weight",
         "content_type",
         "draining",
         "first_content_at",
@@ -62,7 +70,14 @@ class AnswerSink:
         opened: OpenAttempt,
         time: Callable[[], float],
         clock: Callable[[], float],
+        *,
+        native: bool = True,
+        kept: Said | None = None,
+        floor: Floor | None = None,
+        weighs: bool = False,
     ) -> None:
+        """`native`: bytes pass. `kept`: where what the caller is told is put aside. `floor`: there may be another
+        attempt at the same time. `weighs`: somebody will ask for `tokens`."""
         # It does not know its attempt: one that its own sink led back to would be a cycle, left to the collector.
         self._call = call
         self._responder = call.responder
@@ -74,6 +89,13 @@ class AnswerSink:
         self._opened = opened
         self._time = time  # the loop's: cached, to the millisecond; right for silences, too coarse to measure with
         self._clock = clock
+        self._native = native
+        self._floor = floor
+        self._weight: Weight | None = None
+        if relay is not None:
+            self._feed = relay.feed if kept is None else Heard(relay.feed, kept)
+            if weighs:
+                self._feed = self._weight = Weight(self._feed, relay)
         self._listening: StreamRelay | None = None
         self._status = 0
         self._headers: Mapping[str, str] = {}
@@ -100,10 +122,27 @@ class AnswerSink:
         """Nothing more is awaited of the upstream's stream."""
         return self._listening is not None and self._listening.done
 
+    def is_told(self, error: BackendError) -> bool:
+        """Whether nothing but the end of the connection's answer is missing, so that this is nobody's loss.
+
+        Once it is said why the answer ended, there is no more of it; but an error that the upstream itself tells of is.
+        """
+        relay = self._listening
+        if relay is None:
+            return False
+        if isinstance(error, TimedOut) and error.clock != "between_tokens":
+            return relay.done
+        return relay.done or (relay.finished and relay.error is None)
+
     @property
     def relay(self) -> StreamRelay | None:
         """The stream's relay, when the upstream answered with a stream."""
         return self._listening
+
+    @property
+    def tokens(self) -> float:
+        """How many have come of a stream, about; told only where its weight is."""
+        return self._weight.tokens if self._weight is not None else 0.0
 
     @property
     def tail(self) -> bytes:
@@ -113,7 +152,8 @@ class AnswerSink:
     def on_flow(self, flow: Flow) -> None:
         """The upstream's tap, from backends that push: what is passed on is then handed on at once."""
         self._flow = flow
-        self._responder.attach(self)
+        if self._floor is None:
+            self._responder.attach(self)
 
     def pause(self) -> None:
         """The caller reads more slowly than we write: the upstream waits, and the silence is not its own."""
@@ -148,8 +188,10 @@ class AnswerSink:
         if relay is None:
             self._keep(data)
             return
+        if self._floor is not None:
+            self._floor.check(self._number)
         try:
-            passed = relay.feed(data)
+            passed = self._feed(data)
         except MALFORMED as error:
             raise BadAnswer("a stream that is not in its protocol's shape") from error
         if not data.startswith(b":"):
@@ -160,7 +202,7 @@ class AnswerSink:
         if passed:
             if not self._passed:
                 self._passed = True
-                self._begin_stream()
+                self._speak(passed)
             self._opened.progress(relay.content_events)
             self._responder.write(passed)
             self.last_write = self.last_data
@@ -183,6 +225,8 @@ class AnswerSink:
         self.last_write = self._time()
         if self._listening is None and self._call.chat.answers is AnswerKind.TRANSCRIPT:
             return  # it may yet be whole
+        if self._floor is not None and not self._floor.keeps_alive(self._number):
+            return
         self._begin_stream()
         self._responder.write(self._call.dialect.keep_alive())
         self._responder.flush()
@@ -194,7 +238,7 @@ class AnswerSink:
                 last = self._listening.close()
             except MALFORMED as error:
                 raise BadAnswer("a stream that is not in its protocol's shape") from error
-            self._begin_stream()
+            self._speak(last)
             return last
         if self._long:
             return b""
@@ -213,6 +257,16 @@ class AnswerSink:
         if self._call.chat.answers is AnswerKind.BINARY and kind.startswith(_SOUND):
             self._most_held = 0
 
+    def _speak(self, opening: bytes) -> None:
+        """For the first time: from now on nobody else does."""
+        if self._floor is not None:
+            self._floor.claim(self._number)
+            if self._flow is not None:
+                self._responder.attach(self)
+        if not self._call.opening:
+            self._call.opening = opening
+        self._begin_stream()
+
     def _begin_stream(self) -> None:
         begin_stream(self._call, self._target, self._number, self._sent_at, self.first_content_at)
 
@@ -230,6 +284,8 @@ class AnswerSink:
     def _pass_on(self) -> None:
         """Too long to be held. What is known of its usage stands at its end."""
         held, newest = self._body, self._body[-1]
+        if not self._native:
+            raise BadAnswer(f"an answer of more than {LONGEST_ANSWER} bytes, which has to be translated")
         if not self._long:
             self._long = True
             begin_long(self._call, self._target, self._number, self._sent_at, self.content_type)

@@ -51,7 +51,8 @@ def cors_for(origin: str | None, origins: tuple[str, ...]) -> Mapping[str, str]:
     return {
         "access-control-allow-origin": origin,
         "vary": "origin",
-        "access-control-expose-headers": "x-request-id, x-headrace-target, x-headrace-attempts, x-headrace-cost-usd",
+        "access-control-expose-headers": "x-request-id, x-headrace-target, x-headrace-attempts, x-headrace-cost-usd, "
+        "x-headrace-explain, x-headrace-ignored",
     }
 
 
@@ -62,7 +63,7 @@ def preflight(request: web.BaseRequest, origins: tuple[str, ...]) -> web.Respons
         allowed |= {
             "access-control-allow-methods": "GET, POST, OPTIONS",
             "access-control-allow-headers": "authorization, content-type, x-api-key, x-request-id, x-headrace-tags, "
-            "x-headrace-timeout, idempotency-key, anthropic-version, anthropic-beta",
+            "x-headrace-timeout, x-headrace-explain, idempotency-key, anthropic-version, anthropic-beta",
             "access-control-max-age": "600",
         }
     return web.Response(status=204, headers={"server": "headrace", **allowed})

@@ -74,6 +74,15 @@ class Increments:
     """Recent requests: id → attempts, as JSON without the brackets of the array."""
     admitted: dict[str, float] = field(default_factory=dict)
     """When they were admitted, in the same order."""
+    charges: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Nano-dollars, by account and period."""
+
+    def charge(self, partition: int, record: UsageRecord) -> None:
+        """What those of its accounts are charged that live in this partition."""
+        charged = record.charged_nano
+        for place in record.start.charged_to:
+            if charged and keyspace.partition_of(place[0]) == partition:
+                self.charges[place] = self.charges.get(place, 0) + charged
 
     def remember(self, request_id: str, at: float, attempt: bytes) -> None:
         """One more attempt of a recent request; there is one, as a rule."""
@@ -111,6 +120,10 @@ class Cube:
         identity, known = "", None
         for done in batch:
             start = done.record.start
+            if start.charged_to:
+                total.charge(partition, done.record)
+                if keyspace.partition_of(start.key_id) != partition:
+                    continue  # it is counted where its key lives
             if start[_DIMENSIONS] != known:  # many in a row are of one caller and one target
                 known = start[_DIMENSIONS]
                 identity, meaning = self._identify(start)

@@ -8,6 +8,7 @@ number in force and the journal is read again from there. One flusher per journa
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -17,7 +18,7 @@ from gateway.log import get
 from gateway.metering.backlog import Backlog
 from gateway.metering.cube import Cube, Increments
 from gateway.metering.journal import Journal
-from gateway.metering.lines import DoneLine, done_number, read_done
+from gateway.metering.lines import DoneLine, done_places, read_done
 from gateway.store import keyspace
 from gateway.store.redis import Script, Store
 
@@ -97,20 +98,18 @@ class Flusher:
         for count, line in enumerate(self._journal.segments.lines(self._backlog.applied), 1):
             if count % LINES_PER_TURN == 0:
                 await asyncio.sleep(0)
-            numbers = done_number(line)
-            if numbers is None:
+            wanted = [(p, seq) for p, seq in done_places(line) if seq >= next_seq.get(p, seq + 1)]
+            if not wanted:
                 continue
-            _, partition, seq = numbers
-            if seq >= next_seq.get(partition, seq + 1):
-                next_seq[partition] = seq + 1
-                try:
-                    yield read_done(line)
-                except (
-                    ValueError,
-                    KeyError,
-                    TypeError,
-                ) as error:  # Damaged, by a power cut: the gap that it leaves raises the alarm.
-                    get("metering").error("journal_line_unreadable", journal=self._journal.id, error=str(error))
+            next_seq.update((partition, seq + 1) for partition, seq in wanted)
+            try:
+                done = read_done(line)
+            except (ValueError, KeyError, TypeError) as error:
+                # Damaged, by a power cut: the gap that it leaves raises the alarm.
+                get("metering").error("journal_line_unreadable", journal=self._journal.id, error=str(error))
+                continue
+            for partition, seq in wanted:
+                yield replace(done, partition=partition, seq=seq)
 
     async def _apply_from_disk(self, batch: list[DoneLine], next_seq: dict[int, int]) -> None:
         partition = batch[0].partition
@@ -152,16 +151,21 @@ class Flusher:
             keyspace.recent(partition),
             keyspace.requests(partition),
             keyspace.days(partition),
+            keyspace.leases(partition, self._journal.id),
             *total.counters,
+            *(keyspace.money(account, period) for account, period in total.charges),
         ]
         args: list[Any] = [len(total.dimensions)]
         for pair in total.dimensions.items():
             args += pair
-        args += (len(total.days), *total.days)
+        args += (len(total.days), *total.days, len(total.counters))
         for name, increments in total.counters.items():
             args += (total.expiries[name], len(increments))
             for counter in increments.items():
                 args += counter
+        args.append(len(total.charges))
+        for (account, period), charge in total.charges.items():
+            args += (keyspace.lease_field(account, period), charge, keyspace.money_expires_at(period))
         places = [(at, request_id) for request_id, at in total.admitted.items()]
         args.append(orjson.dumps(list(chain.from_iterable(places))))
         args += [b"[%b]" % attempts for attempts in total.entries.values()]

@@ -9,7 +9,8 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.errors import Unavailable
@@ -23,6 +24,7 @@ from gateway.metering.lines import (
     StartWriter,
     done_line,
     done_number,
+    done_places,
     head_line,
     read_sent,
     sent_line,
@@ -107,7 +109,7 @@ class Journal:
         self._full = False
         self._rotate_at_bytes = segment_bytes
         self._begun_at = clock()
-        self._unwritten: deque[tuple[bytes, OpenAttempt, DoneLine]] = deque()
+        self._unwritten: deque[tuple[bytes, OpenAttempt, tuple[DoneLine, ...]]] = deque()
         """Ended attempts whose lines a full disk has not taken yet: until it does they count as open."""
         self._retired: list[int] = []
         self._dirty = False
@@ -151,9 +153,9 @@ class Journal:
         sent: dict[int, bytes] = {}
         for line in self.segments.lines(last):
             if (done := done_number(line)) is not None:
-                number, partition, seq = done
-                sent.pop(number, None)
-                last[partition] = seq
+                sent.pop(done[0], None)
+                for partition, seq in done_places(line):
+                    last[partition] = seq
             elif (number_sent := sent_number(line)) is not None:
                 sent[number_sent] = line
         self._last = last
@@ -197,10 +199,20 @@ class Journal:
         record = settle(attempt.start, ending)
         partition = partition_of(attempt.start.key_id)
         self._last[partition] = seq = self._last[partition] + 1
-        line = done_line(attempt.number, partition, seq, attempt.start_json, record)
-        self._unwritten.append((line, attempt, DoneLine(partition, seq, record, line[:-1], self.clock())))
+        also = self._numbers_elsewhere(attempt.start, partition) if attempt.start.charged_to else ()
+        line = done_line(attempt.number, partition, seq, attempt.start_json, record, also)
+        done = DoneLine(partition, seq, record, line[:-1], self.clock())
+        self._unwritten.append((line, attempt, _in_each(done, also) if also else (done,)))
         self._write_ended()
         return record
+
+    def _numbers_elsewhere(self, start: AttemptStart, home: int) -> Sequence[int]:
+        """Accounts that live in other partitions than the key (its team, the organisation): a number in each."""
+        numbers = []
+        for partition in sorted({partition_of(account) for account, _ in start.charged_to} - {home}):
+            self._last[partition] += 1
+            numbers += [partition, self._last[partition]]
+        return numbers
 
     def place(self, slot: int) -> tuple[memoryview, int]:
         """Where an attempt with a slot stores its progress."""
@@ -265,7 +277,8 @@ class Journal:
                 get("metering").error("journal_write_failed", error=str(error), waiting=len(self._unwritten))
                 return
             self._unwritten.popleft()
-            self.backlog.add(done)
+            for each in done:
+                self.backlog.add(each)
             self._open.pop(attempt.number, None)
             self._free(attempt.slot)
 
@@ -301,3 +314,9 @@ class Journal:
             code="metering_unavailable",
             retry_after_s=5,
         )
+
+
+def _in_each(done: DoneLine, also: Sequence[int]) -> tuple[DoneLine, ...]:
+    """The same record with its place in each of its partitions."""
+    others = (replace(done, partition=also[n], seq=also[n + 1]) for n in range(0, len(also), 2))
+    return (done, *others)

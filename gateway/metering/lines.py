@@ -4,7 +4,9 @@
 {"sent": N, "slot": S, "start": {...}}                                        an attempt went out
 {"done": N, "p": PARTITION, "seq": NUMBER, "start": {...}, "end": {...}}      it ended, and this is its record
 
-`sent` and `done` number the attempts of one journal; `seq` numbers the records of one partition from 1. A `done` line
+`sent` and `done` number the attempts of one journal; `seq` numbers the records of one partition from 1. A record that
+is charged to accounts of other partitions too (a team's, the organisation's) has a number in each: `"also": [P, SEQ,
+P, SEQ]` stands after its own. A `done` line
 holds the whole record, so that applying it needs no other line. Writing is on the path of each request: the start is
 turned into JSON once and used in both of its lines.
 """
@@ -24,14 +26,11 @@ FORMAT = 1
 NO_SLOT = -1
 MOST_KEPT = 4_096
 
-_CONSTANTS = tuple(
-    name
-    for name in AttemptStart._fields
-    if name not in ("attempt_id", "request_id", "number", "at", "input_estimate", "output_bound", "tags")
-)
+_VARYING = ("attempt_id", "request_id", "number", "at", "input_estimate", "output_bound", "reserved_nano")
+_CONSTANTS = tuple(name for name in AttemptStart._fields if name not in (*_VARYING, "tags"))
 _ENDING = tuple(name for name in Ending._fields if name not in ("state", "usage"))
 
-_DONE = re.compile(rb'\{"done":(\d+),"p":(\d+),"seq":(\d+),')
+_DONE = re.compile(rb'\{"done":(\d+),"p":(\d+),"seq":(\d+),(?:"also":\[([\d,]+)\],)?')
 _SENT = re.compile(rb'\{"sent":(\d+),"slot":(-?\d+),')
 
 
@@ -87,6 +86,8 @@ class StartWriter:
             "input_estimate": start.input_estimate,
             "output_bound": start.output_bound,
         }
+        if start.reserved_nano is not None:
+            varying["reserved_nano"] = start.reserved_nano
         return orjson.dumps(varying)[:-1] + self._constant(start)
 
     def _constant(self, start: AttemptStart) -> bytes:
@@ -109,6 +110,7 @@ def _same_constants(one: AttemptStart, other: AttemptStart) -> bool:
         and (one.tags is other.tags or one.tags == other.tags)
         and one.key_name == other.key_name
         and one.team == other.team
+        and (one.charged_to is other.charged_to or one.charged_to == other.charged_to)
         and one.provider == other.provider
         and one.upstream_model == other.upstream_model
     )
@@ -119,8 +121,10 @@ def sent_line(number: int, slot: int, start: bytes) -> bytes:
     return b'{"sent":%d,"slot":%d,"start":%b}\n' % (number, slot, start)
 
 
-def done_line(number: int, partition: int, seq: int, start: bytes, record: UsageRecord) -> bytes:
-    """The line of an attempt that has ended, with its line feed."""
+def done_line(
+    number: int, partition: int, seq: int, start: bytes, record: UsageRecord, also: Sequence[int] = ()
+) -> bytes:
+    """The line of an attempt that has ended, with its line feed. `also`: other partitions, each with its number."""
     ending, usage = record.ending, record.usage
     # Spelled out: orjson takes ten times as long for a dataclass with slots.
     end = orjson.dumps(
@@ -142,6 +146,15 @@ def done_line(number: int, partition: int, seq: int, start: bytes, record: Usage
             "cost_nano": record.cost_nano,
         }
     )
+    if also:
+        return b'{"done":%d,"p":%d,"seq":%d,"also":%b,"start":%b,"end":%b}\n' % (
+            number,
+            partition,
+            seq,
+            orjson.dumps(also),
+            start,
+            end,
+        )
     return b'{"done":%d,"p":%d,"seq":%d,"start":%b,"end":%b}\n' % (number, partition, seq, start, end)
 
 
@@ -160,6 +173,15 @@ def done_number(line: bytes) -> tuple[int, int, int] | None:
     """Attempt number, partition and seq of a `done` line, without reading the rest of it."""
     found = _DONE.match(line)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def done_places(line: bytes) -> list[tuple[int, int]]:
+    """The same, for every partition in which a `done` line has a number: partition and seq, its key's first."""
+    found = _DONE.match(line)
+    if not found:
+        return []
+    numbers = [int(found[2]), int(found[3]), *map(int, (found[4] or b"").split(b",") if found[4] else ())]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def sent_number(line: bytes) -> int | None:
@@ -196,4 +218,5 @@ def _loads(line: bytes) -> Mapping[str, Any]:
 
 def _start(found: dict[str, Any]) -> AttemptStart:
     price = found["price"]
-    return AttemptStart(**{**found, "price": Price(**price) if price is not None else None})
+    charged_to = tuple((account, period) for account, period in found.get("charged_to", ()))
+    return AttemptStart(**{**found, "price": Price(**price) if price is not None else None, "charged_to": charged_to})

@@ -6,7 +6,7 @@ Everything else happens in two tasks of the background. Who pays what is in sett
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,15 @@ KEPT_S = 3_600.0
 class Meter:
     """Opened once per worker, after the fork."""
 
-    def __init__(self, journal: Journal, store: Store, *, clock: Callable[[], float], kept_s: float) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        store: Store,
+        *,
+        clock: Callable[[], float],
+        kept_s: float,
+        close_leases: Callable[[Store, str], Awaitable[None]] | None = None,
+    ) -> None:
         script, cube = Script.load("apply_records"), Cube()
         self.sent: Callable[[AttemptStart], OpenAttempt] = journal.sent
         """Call it before the upstream has the request. Raises Unavailable when the journal is at its bound."""
@@ -38,7 +46,7 @@ class Meter:
         self._clock = clock
         self._kept_s = kept_s
         self._flusher = Flusher(journal, store, script, cube)
-        self._orphans = Orphans(journal.segments.directory, store, script, cube, clock=clock)
+        self._orphans = Orphans(journal.segments.directory, store, script, cube, clock=clock, close_leases=close_leases)
         self._run_id: str | None = None
         self._looked_at = self._adopted_at = float("-inf")
         self._store_was_up = True
@@ -48,15 +56,30 @@ class Meter:
 
     @classmethod
     async def open(
-        cls, directory: Path, store: Store, *, clock: Callable[[], float] = time.monotonic, kept_s: float = KEPT_S
+        cls,
+        directory: Path,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        kept_s: float = KEPT_S,
+        close_leases: Callable[[Store, str], Awaitable[None]] | None = None,
     ) -> "Meter":
-        """Begin a new journal in this directory, adopt what dead processes left there, and start the tasks."""
-        meter = cls(Journal.open(directory, clock=clock), store, clock=clock, kept_s=kept_s)
+        """Begin a new journal in this directory, adopt what dead processes left there, and start the tasks.
+
+        `close_leases` ends what a dead journal still holds of budgets, once all that it settled is in Redis.
+        """
+        journal = Journal.open(directory, clock=clock)
+        meter = cls(journal, store, clock=clock, kept_s=kept_s, close_leases=close_leases)
         meter._tasks = [
             asyncio.create_task(meter._every(SYNC_EVERY_S, meter._sync), name="journal sync"),
             asyncio.create_task(meter._every(FLUSH_EVERY_S, meter._tend), name="journal flush"),
         ]
         return meter
+
+    @property
+    def journal_id(self) -> str:
+        """The name under which this worker holds leases."""
+        return self._journal.id
 
     @property
     def pending_records(self) -> int:

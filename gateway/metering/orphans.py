@@ -6,7 +6,7 @@ sent again from here. After that the files go. If the adopter dies too, its orph
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from gateway.log import get
@@ -29,19 +29,28 @@ class Orphan:
         self.journal = journal
         self.flusher = flusher
         self.applied_since: float | None = None
+        self.leases_closed = False
 
 
 class Orphans:
     """The adopted journals of one directory."""
 
     def __init__(
-        self, directory: Path, store: Store, script: Script, cube: Cube, *, clock: Callable[[], float] = time.monotonic
+        self,
+        directory: Path,
+        store: Store,
+        script: Script,
+        cube: Cube,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        close_leases: Callable[[Store, str], Awaitable[None]] | None = None,
     ) -> None:
         self._directory = directory
         self._store = store
         self._script = script
         self._cube = cube
         self._clock = clock
+        self._close_leases = close_leases
         self._adopted: list[Orphan] = []
 
     def __len__(self) -> int:
@@ -74,6 +83,7 @@ class Orphans:
         """Ask Redis what it has of each, so that `flush` sends what it lacks. Raises StoreUnavailable."""
         for orphan in self._adopted:
             await orphan.flusher.verify()
+            orphan.leases_closed = False  # a Redis that came back with less may hold them again
 
     async def drop_applied(self, kept_s: float) -> None:
         """Delete the journals that have been in Redis for long enough."""
@@ -82,6 +92,9 @@ class Orphans:
             if orphan.journal.backlog.behind:
                 orphan.applied_since = None
                 continue
+            if not orphan.leases_closed and self._close_leases is not None:
+                await self._close_leases(self._store, orphan.journal.id)
+                orphan.leases_closed = True
             orphan.applied_since = now if orphan.applied_since is None else orphan.applied_since
             if now - orphan.applied_since >= kept_s:
                 # Files first: a number that Redis forgets while the files exist would have them counted twice.

@@ -18,6 +18,10 @@ class EndState(StrEnum):
     CLIENT_CLOSED = "client_closed"
     UPSTREAM_FAILED = "upstream_failed"
     TIMED_OUT = "timed_out"
+    CONTINUED = "continued"
+    """It broke off after content, and the next attempt went on with its answer."""
+    HEDGE_LOST = "hedge_lost"
+    """Another attempt of the same request was faster; this one was ended."""
     REFUSED = "refused"
     NEVER_SENT = "never_sent"
     KILLED = "killed"
@@ -58,6 +62,10 @@ class AttemptStart(NamedTuple):
     """Tokens, estimated from the bytes of the prompt."""
     output_bound: int
     """Tokens: the most this attempt can be asked to generate."""
+    charged_to: tuple[tuple[str, str], ...] = ()
+    """Accounts with a budget, each with the period that this request belongs to."""
+    reserved_nano: int | None = None
+    """What was set aside for this attempt, in each of them. None: nothing was, and nothing bounds the charge."""
 
 
 class Ending(NamedTuple):
@@ -87,3 +95,14 @@ class UsageRecord(NamedTuple):
     source: Source
     cost_nano: int | None
     """Whole nano-dollars; None: the price is unknown (never 0 for unknown)."""
+
+    @property
+    def charged_nano(self) -> int:
+        """What budgets are charged: never more than was set aside."""
+        cost, reserved = self.cost_nano or 0, self.start.reserved_nano
+        return cost if reserved is None else min(cost, reserved)
+
+    @property
+    def overrun_nano(self) -> int:
+        """What the upstream billed beyond the bound it was sent with: the operator's."""
+        return (self.cost_nano or 0) - self.charged_nano

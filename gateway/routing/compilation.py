@@ -14,7 +14,11 @@ def compile_guards(document: Document, rules: RoutingRules | None, tags: tuple[s
     conditions = _conditions(document, "guards", tags)
     if rules is None:
         return ()
-    return tuple(Guard(rule, conditions[i]) for i, rule in enumerate(rules.guards) if i in conditions)
+    return tuple(
+        Guard(rule, conditions[i], document.mark(("guards", i)))
+        for i, rule in enumerate(rules.guards)
+        if i in conditions
+    )
 
 
 def compile_routes(document: Document, rules: RoutingRules | None, tags: tuple[str, ...]) -> tuple[Route, ...]:
@@ -22,7 +26,11 @@ def compile_routes(document: Document, rules: RoutingRules | None, tags: tuple[s
     conditions = _conditions(document, "routes", tags)
     if rules is None:
         return ()
-    return tuple(Route(rule, conditions[i]) for i, rule in enumerate(rules.routes) if i in conditions)
+    return tuple(
+        Route(rule, conditions[i], document.mark(("routes", i)))
+        for i, rule in enumerate(rules.routes)
+        if i in conditions
+    )
 
 
 def refuse_unenforceable(document: Document, guards: tuple[Guard, ...]) -> None:
@@ -32,8 +40,6 @@ def refuse_unenforceable(document: Document, guards: tuple[Guard, ...]) -> None:
         unread = sorted(guard.condition.reads & NOT_READ_YET)
         if unread:
             document.problem((*path, "when"), f"{', '.join(unread)} can't be read yet, so this guard can't be enforced")
-        if guard.rules.max_tokens is not None:
-            document.problem((*path, "max_tokens"), "this can't be enforced yet")
 
 
 def _conditions(document: Document, section: str, tags: tuple[str, ...]) -> dict[int, Condition]:

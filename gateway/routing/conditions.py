@@ -39,7 +39,7 @@ LOAD_FIELDS = frozenset({"waiting", "running", "kv_cache"})
 FIELDS: Mapping[str, frozenset[str]] = {"request": REQUEST_FIELDS, "key": KEY_FIELDS, "time": TIME_FIELDS}
 ROOTS = (*FIELDS, "load")
 
-NOT_READ_YET = frozenset({"request.session", "key.spent_fraction", "load"})
+NOT_READ_YET = frozenset({"key.spent_fraction", "load"})
 """What a condition may name but nobody can tell yet."""
 
 _FUNCTIONS = frozenset(

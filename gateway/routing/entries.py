@@ -5,12 +5,15 @@ Names under a wildcard and `provider/model` get their entry when they are first 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
 
 from backends.types import Clocks, Target
 from gateway.catalog.deployments import Catalogue, DataPolicy, Deployment
-from gateway.catalog.handling import Breaker, Handling, Retry
+from gateway.catalog.handling import Breaker, Handling, Hedge, Retry
 from gateway.catalog.prices import Price
-from gateway.routing.decision import NO_FALLBACKS, Fallbacks, Rejection
+from gateway.routing.abilities import NOTHING_SAID, Ability, Need, watched
+from gateway.routing.decision import NO_FALLBACKS, Fallbacks, Kind, Rejection
 from gateway.routing.policies import ORDERS, Order, order_by
 from gateway.routing.providers import ProviderState
 from gateway.routing.requirements import missed, needs_statistics
@@ -24,6 +27,7 @@ OTHER = "other"
 BY_PRIORITY = PolicyRules(objective="priority")
 BY_COST = PolicyRules(objective="cost")
 BY_THROUGHPUT = PolicyRules(objective="throughput")
+BY_LATENCY = PolicyRules(objective="latency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,48 @@ class ModelEntry:
     fallbacks: Fallbacks = NO_FALLBACKS
     required: RequirementRules | None = None
     """What its policy requires of targets that only statistics or the request can tell."""
+    rules: PolicyRules = field(default=BY_PRIORITY, repr=False)
+    """The policy itself."""
+    sticky: str | None = None
+    """What keeps to the variant it was given: `key`, `user` or `conversation`."""
+    abilities: Mapping[str, Ability] = field(default_factory=dict, repr=False)
+    """What the file says of each target, by its id."""
+    watched: tuple[Need, ...] = ()
+    """What requests may need that some of its targets don't do."""
+    smallest_window: int | None = None
+    """The least context window among its deployments; None: none is known."""
+    suited: dict[Any, "ModelEntry"] = field(default_factory=dict, repr=False, compare=False)
+    """What is left of it for requests with certain needs, once somebody has asked."""
+
+    def ability(self, deployment: Deployment) -> Ability:
+        """What the file says of this target."""
+        return self.abilities.get(deployment.id, NOTHING_SAID)
+
+    def without(self, reasons: Mapping[str, Rejection], rules: PolicyRules | None = None) -> "ModelEntry":
+        """The same model without these targets, in the order of another policy where one is given."""
+        usable = tuple(one for one in self.deployments if one.id not in reasons)
+        chosen = rules or self.rules
+        return replace(
+            self,
+            deployments=usable,
+            drained=tuple(one for one in self.drained if one.id not in reasons),
+            rejected=(*self.rejected, *(left for name, left in reasons.items() if not self._is_drained(name))),
+            order=order_by(chosen, usable),
+            smallest_window=smallest_window(usable),
+            suited={},
+        )
+
+    def _is_drained(self, name: str) -> bool:
+        """That stands among the rejected already."""
+        return any(one.id == name for one in self.drained)
+
+
+def smallest_window(deployments: Sequence[Deployment]) -> int | None:
+    """None: no window is known."""
+    return min((one.context_window for one in deployments if one.context_window is not None), default=None)
+
+
+_NOTHING_DECLARED: Mapping[str, Ability] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +142,16 @@ class EntryMaker:
             capabilities=rules.capabilities,
             description=rules.description,
             hidden=rules.hidden,
+            sticky=rules.sticky,
             fallbacks=Fallbacks(
                 rules.fallbacks.on_error, rules.fallbacks.on_context_overflow, rules.fallbacks.on_refusal
             ),
         )
-        return self._chosen(entry, deployments, left_out, policy_name, policy_rules)
+        abilities = {
+            f"{target.provider}/{asked or model if target.model == '*' else target.model}": _ability(target, rules)
+            for target in targets
+        }
+        return self._chosen(entry, deployments, left_out, policy_name, policy_rules, abilities)
 
     def of_provider(self, provider: ProviderState, model: str, *, policy: str | None = None) -> ModelEntry:
         """The entry of a provider's own model, which no line of the file names."""
@@ -129,6 +180,7 @@ class EntryMaker:
         left_out: list[Rejection],
         name: str,
         policy: PolicyRules,
+        abilities: Mapping[str, Ability] = _NOTHING_DECLARED,
     ) -> ModelEntry:
         """The entry with its deployments sorted into those that can be tried and those that can't."""
         usable: list[Deployment] = []
@@ -136,12 +188,13 @@ class EntryMaker:
         for deployment in deployments:
             reason = missed(policy.require, deployment) if policy.require is not None else None
             if reason is not None:
-                left_out.append(Rejection(deployment.id, f"policy '{name}': {reason}"))
+                left_out.append(Rejection(deployment.id, f"policy '{name}': {reason}", Kind.POLICY))
             elif deployment.drained:
-                left_out.append(Rejection(deployment.id, "drained"))
+                left_out.append(Rejection(deployment.id, "drained", Kind.DRAINED))
                 drained.append(deployment)
             else:
                 usable.append(deployment)
+        able = {one.id: abilities[_of_target(one)] for one in (*usable, *drained) if _of_target(one) in abilities}
         return replace(
             entry,
             deployments=tuple(usable),
@@ -150,6 +203,10 @@ class EntryMaker:
             policy=name,
             order=order_by(policy, usable),
             required=policy.require if policy.require is not None and needs_statistics(policy.require) else None,
+            rules=policy,
+            abilities=able,
+            watched=watched(able.values()),
+            smallest_window=smallest_window(usable),
         )
 
     def _taking_part(self, targets: Sequence[TargetRules], left_out: list[Rejection]) -> Iterator[TargetRules]:
@@ -159,10 +216,10 @@ class EntryMaker:
             provider = self.providers[target.provider]
             if not provider.enabled:
                 reason = f"provider '{provider.name}' is disabled: {provider.reason}"
-                left_out.append(Rejection(f"{target.provider}/{target.model}", reason))
+                left_out.append(Rejection(f"{target.provider}/{target.model}", reason, Kind.PROVIDER))
             elif provider.name == "sandbox" and own_cluster:
                 reason = "it stands in only while no vLLM endpoint is named"
-                left_out.append(Rejection(f"{target.provider}/{target.model}", reason))
+                left_out.append(Rejection(f"{target.provider}/{target.model}", reason, Kind.PROVIDER))
             else:
                 yield target
 
@@ -197,11 +254,12 @@ class EntryMaker:
                 weight=target.weight * endpoint.weight / sum(other.weight for other in live),
                 price=self._price(target, upstream_model),
                 clocks=clocks(self.rules.defaults.timeouts, provider.timeouts, policy.timeouts),
-                handling=handling(self.rules.defaults, policy),
+                handling=handling(self.rules.defaults, provider.timeouts, policy),
                 context_window=window,
                 max_output=target.max_output or model.max_output,
                 data_policy=_data_policy(self.rules.providers[provider.name].data_policy, target.data_policy),
                 drained=endpoint.drained,
+                capabilities=_ability(target, model).capabilities or frozenset(),
             )
 
     def _price(self, target: TargetRules, model: str) -> Price | None:
@@ -228,13 +286,17 @@ def clocks(*rules: TimeoutRules) -> Clocks:
     return Clocks(**given)
 
 
-def handling(defaults: DefaultRules, policy: PolicyRules) -> Handling:
+def handling(defaults: DefaultRules, provider: TimeoutRules, policy: PolicyRules) -> Handling:
     """How attempts are carried out: the policy's word, whole by whole, before the defaults'."""
     retry, breaker = policy.retry or defaults.retry, policy.circuit_breaker or defaults.circuit_breaker
+    clocks_said = (policy.timeouts, provider, defaults.timeouts)
     return Handling(
         retry=_retry(retry) if retry is not None else Retry(),
         breaker=Breaker(breaker.failures, breaker.over, breaker.minimum, breaker.open_for) if breaker else Breaker(),
         mid_stream=policy.mid_stream or defaults.mid_stream or "continue",
+        hedge=Hedge(policy.hedge.after, policy.hedge.max_share) if policy.hedge is not None else None,
+        first_token_learned=next((each.first_token for each in clocks_said if each.first_token), None) == "learned",
+        min_rate=next((each.min_rate for each in clocks_said if each.min_rate is not None), None) or None,
     )
 
 
@@ -271,3 +333,17 @@ def _data_policy(of_provider: DataPolicyRules, of_target: DataPolicyRules | None
 
 def _largest(deployments: Sequence[Deployment]) -> int | None:
     return max((deployment.context_window or 0 for deployment in deployments), default=0) or None
+
+
+def _ability(target: TargetRules, model: ModelRules) -> Ability:
+    return Ability(_declared(target, model), target.quantization)
+
+
+def _declared(target: TargetRules, model: ModelRules) -> frozenset[str] | None:
+    """The target's word before the model's; None: neither says anything."""
+    declared = target.capabilities if target.capabilities is not None else model.capabilities
+    return None if declared is None else frozenset(declared)
+
+
+def _of_target(deployment: Deployment) -> str:
+    return f"{deployment.target.provider}/{deployment.target.model}"

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import cel
 
 from backends.types import ChatRequest
+from gateway.routing import body
 
 
 class Caller(Protocol):
@@ -80,11 +81,6 @@ def _headers(facts: Facts) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in _SECRET_HEADERS}
 
 
-def _messages(facts: Facts) -> list[dict[str, Any]]:
-    messages = facts.chat.body.get("messages")
-    return [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
-
-
 def _text(content: Any) -> str:
     """A message's words, whether it holds a string or parts."""
     if isinstance(content, str):
@@ -95,38 +91,10 @@ def _text(content: Any) -> str:
 
 
 def _text_of(facts: Facts, roles: tuple[str, ...], *, last: bool) -> str:
-    texts = [_text(message.get("content")) for message in _messages(facts) if message.get("role") in roles]
+    texts = [
+        _text(message.get("content")) for message in body.messages(facts.chat.body) if message.get("role") in roles
+    ]
     return (texts[-1] if last else "\n".join(texts)) if texts else ""
-
-
-def _has_part(facts: Facts, kinds: tuple[str, ...]) -> bool:
-    return any(
-        isinstance(part, dict) and part.get("type") in kinds
-        for message in _messages(facts)
-        if isinstance(message.get("content"), list)
-        for part in message["content"]
-    )
-
-
-def _max_tokens(facts: Facts) -> int:
-    limit = facts.chat.body.get("max_completion_tokens") or facts.chat.body.get("max_tokens")
-    return limit if isinstance(limit, int) else 0
-
-
-def _wants_schema(facts: Facts) -> bool:
-    wanted = facts.chat.body.get("response_format")
-    return isinstance(wanted, dict) and wanted.get("type") == "json_schema"
-
-
-def _reasons(facts: Facts) -> bool:
-    """Whether reasoning was asked for, in OpenAI's words or in OpenRouter's."""
-    body = facts.chat.body
-    reasoning = body.get("reasoning")
-    if isinstance(reasoning, dict):
-        effort = reasoning.get("effort")
-        wanted = reasoning.get("enabled") is True or bool(reasoning.get("max_tokens"))
-        return reasoning.get("enabled") is not False and (wanted or effort not in (None, "none"))
-    return body.get("reasoning_effort") not in (None, "none")
 
 
 def _words(value: Any) -> dict[str, str]:
@@ -134,10 +102,10 @@ def _words(value: Any) -> dict[str, str]:
     return {str(name): entry for name, entry in items if isinstance(entry, str)}
 
 
-def _request_tags(facts: Facts) -> dict[str, str]:
-    """`x-headrace-tags: team=search,env=prod`."""
-    given = dict.fromkeys(facts.tags, "")
-    for pair in facts.request.headers.get("x-headrace-tags", "").split(","):
+def request_tags(headers: Mapping[str, str], declared: tuple[str, ...]) -> dict[str, str]:
+    """`x-headrace-tags: team=search,env=prod`; of those that the file declares, '' where it is not given."""
+    given = dict.fromkeys(declared, "")
+    for pair in headers.get("x-headrace-tags", "").split(","):
         name, equals, value = pair.partition("=")
         if equals and name.strip() in given:
             given[name.strip()] = value.strip()
@@ -149,6 +117,26 @@ def _key_tags(facts: Facts) -> dict[str, str]:
     return {name: own.get(name, "") for name in facts.tags}
 
 
+def user_of(chat: ChatRequest) -> str:
+    """Whom the caller asks for, as it names them: OpenAI's `user`, Anthropic's `metadata.user_id`."""
+    named = chat.body.get("user")
+    if isinstance(named, str) and named:
+        return named
+    metadata = chat.native.get("metadata") if chat.native is not None else None
+    user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return user_id if isinstance(user_id, str) else ""
+
+
+def session_of(chat: ChatRequest, request: CallerRequest) -> str:
+    """What the caller calls this conversation, if it says: OpenRouter's `session_id`, OpenAI's `prompt_cache_key`."""
+    fields = chat.body if chat.native is None else chat.native
+    for name in ("session_id", "prompt_cache_key"):
+        value = fields.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return request.headers.get("x-session-id", "")
+
+
 def _local(facts: Facts) -> datetime:
     return datetime.fromtimestamp(facts.now(), facts.zone)
 
@@ -156,19 +144,20 @@ def _local(facts: Facts) -> datetime:
 _FACTS: Mapping[str, Callable[[Facts], Any]] = {
     "request.model": lambda facts: facts.chat.model,
     "request.input_tokens": lambda facts: facts.chat.input_tokens,
-    "request.max_tokens": _max_tokens,
+    "request.max_tokens": lambda facts: body.output_limit(facts.chat.body),
     "request.stream": lambda facts: facts.chat.stream,
-    "request.has_tools": lambda facts: bool(facts.chat.body.get("tools") or facts.chat.body.get("functions")),
-    "request.has_images": lambda facts: _has_part(facts, ("image_url", "input_image", "image")),
-    "request.has_audio": lambda facts: _has_part(facts, ("input_audio", "audio_url", "audio")),
-    "request.json_schema": _wants_schema,
-    "request.reasoning": _reasons,
-    "request.messages": _messages,
+    "request.has_tools": lambda facts: body.has_tools(facts.chat.body),
+    "request.has_images": lambda facts: not body.IMAGES.isdisjoint(body.kinds_of_parts(facts.chat.body)),
+    "request.has_audio": lambda facts: not body.AUDIO.isdisjoint(body.kinds_of_parts(facts.chat.body)),
+    "request.json_schema": lambda facts: body.format_of(facts.chat.body) == "json_schema",
+    "request.reasoning": lambda facts: body.reasons(facts.chat.body),
+    "request.messages": lambda facts: body.messages(facts.chat.body),
     "request.system": lambda facts: _text_of(facts, ("system", "developer"), last=False),
     "request.last_user": lambda facts: _text_of(facts, ("user",), last=True),
     "request.dialect": lambda facts: facts.dialect,
-    "request.user": lambda facts: user if isinstance(user := facts.chat.body.get("user"), str) else "",
-    "request.tags": _request_tags,
+    "request.user": lambda facts: user_of(facts.chat),
+    "request.session": lambda facts: session_of(facts.chat, facts.request),
+    "request.tags": lambda facts: request_tags(facts.request.headers, facts.tags),
     "request.headers": _headers,
     "request.metadata": lambda facts: _words(facts.chat.body.get("metadata")),
     "key.name": lambda facts: facts.request.principal.name,

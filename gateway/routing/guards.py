@@ -9,6 +9,7 @@ from gateway.catalog.deployments import Deployment
 from gateway.errors import Forbidden
 from gateway.routing.conditions import Condition, EvaluationError
 from gateway.routing.names import matches
+from gateway.routing.problems import Mark
 from gateway.routing.requirements import missed, missed_now
 from gateway.routing.schema.guards import GuardRules, RouteRules, ScopeRules
 from gateway.stats.snapshot import Prospect
@@ -20,6 +21,8 @@ class Guard:
 
     rules: GuardRules
     condition: Condition
+    mark: Mark
+    """Its place in the file."""
 
     def concerns(self, names: Sequence[str]) -> bool:
         """Whether it looks at requests for a model of one of these names."""
@@ -57,6 +60,8 @@ class Route:
 
     rules: RouteRules
     condition: Condition
+    mark: Mark
+    """Its place in the file."""
 
     def concerns(self, names: Sequence[str], dialect: str) -> bool:
         """Whether it looks at such a request."""

@@ -1,21 +1,14 @@
 """GET /v1/models: OpenAI's fields and those that OpenRouter's users look for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from gateway.catalog.deployments import Deployment
+from gateway.catalog.parameters import carried
 from gateway.catalog.prices import Price
 from gateway.routing.entries import ModelEntry
 from gateway.routing.names import is_wildcard
-
-_PARAMETERS = {
-    "tools": ("tools", "tool_choice"),
-    "json_schema": ("response_format", "structured_outputs"),
-    "json_object": ("response_format",),
-    "reasoning": ("reasoning", "include_reasoning"),
-    "logprobs": ("logprobs", "top_logprobs"),
-}
-"""Capability → the request parameters that it stands for, in OpenRouter's words."""
 
 
 def listing(models: Mapping[str, ModelEntry], aliases: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
@@ -58,7 +51,7 @@ def _card(name: str, entry: ModelEntry, answering: ModelEntry) -> Mapping[str, A
         "description": entry.description or "",
         "context_length": entry.context_window or answering.context_window,
         "pricing": _pricing(price),
-        "supported_parameters": _parameters(entry.capabilities or answering.capabilities),
+        "supported_parameters": _parameters(entry, answering, deployments),
     }
 
 
@@ -79,7 +72,11 @@ def _per_token(nano_per_million: int) -> str:
     return f"{Decimal(nano_per_million).scaleb(-15).normalize():f}"
 
 
-def _parameters(capabilities: tuple[str, ...] | None) -> list[str] | None:
-    if capabilities is None:
-        return None
-    return list(dict.fromkeys(name for capability in capabilities for name in _PARAMETERS.get(capability, ())))
+def _parameters(model: ModelEntry, answering: ModelEntry, deployments: Sequence[Deployment]) -> list[str]:
+    """What at least one of its targets takes: a request that needs it goes there (`provider.require_parameters`)."""
+    declared = model.capabilities or answering.capabilities
+    found: set[str] = set()
+    for deployment in deployments:
+        own = answering.ability(deployment).capabilities
+        found |= carried(deployment.target, declared if own is None else own)
+    return sorted(found)

@@ -7,7 +7,7 @@ from gateway.routing.guards import Route
 from gateway.routing.problems import show_path
 from gateway.routing.rules import RoutingRules
 from gateway.routing.schema.models import ModelRules, TargetRules
-from gateway.routing.schema.policies import PolicyRules, TimeoutRules
+from gateway.routing.schema.policies import PolicyRules
 from gateway.routing.schema.providers import ProviderRules
 
 _SHOWN = 40
@@ -30,9 +30,6 @@ def notes_on(rules: RoutingRules, routes: Sequence[Route]) -> tuple[str, ...]:
 
 
 def _idle(rules: RoutingRules) -> Iterator[str]:
-    if rules.defaults.mid_stream is not None:
-        yield "defaults.mid_stream"
-    yield from _idle_clocks("defaults", rules.defaults.timeouts)
     for name, provider in rules.providers.items():
         yield from _idle_in_provider(show_path(("providers", name)), provider)
     for name, model in rules.models.items():
@@ -51,19 +48,9 @@ def _idle_in_provider(where: str, provider: ProviderRules) -> Iterator[str]:
         yield f"{where}.limits"
     if provider.credentials is not None and provider.credentials.teams:
         yield f"{where}.credentials.teams"
-    yield from _idle_clocks(where, provider.timeouts)
-
-
-def _idle_clocks(where: str, timeouts: TimeoutRules) -> Iterator[str]:
-    if timeouts.first_token == "learned":  # noqa: S105 - a word of the routing file
-        yield f"{where}.timeouts.first_token: learned"
-    if timeouts.min_rate is not None:
-        yield f"{where}.timeouts.min_rate"
 
 
 def _idle_in_model(where: str, model: ModelRules) -> Iterator[str]:
-    if model.sticky is not None:
-        yield f"{where}.sticky"
     if isinstance(model.policy, PolicyRules):
         yield from _idle_in_policy(f"{where}.policy", model.policy)
     for index, target in enumerate(model.targets or ()):
@@ -71,9 +58,8 @@ def _idle_in_model(where: str, model: ModelRules) -> Iterator[str]:
 
 
 def _idle_in_target(where: str, target: TargetRules) -> Iterator[str]:
-    for name in ("limits", "quantization", "capabilities"):
-        if getattr(target, name) is not None:
-            yield f"{where}.{name}"
+    if target.limits is not None:
+        yield f"{where}.limits"
     if target.price is not None:
         for name in ("image", "audio_input", "audio_output", "above", "from_"):
             if getattr(target.price, name):
@@ -81,12 +67,10 @@ def _idle_in_target(where: str, target: TargetRules) -> Iterator[str]:
 
 
 def _idle_in_policy(where: str, policy: PolicyRules) -> Iterator[str]:
-    for name in ("hedge", "spill", "mid_stream"):
-        if getattr(policy, name) is not None:
-            yield f"{where}.{name}"
+    if policy.spill is not None:
+        yield f"{where}.spill"
     if policy.affinity not in (None, "none"):
         yield f"{where}.affinity"
-    yield from _idle_clocks(where, policy.timeouts)
 
 
 def _prices(rules: RoutingRules) -> Iterator[str]:

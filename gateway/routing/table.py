@@ -11,7 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.catalog.deployments import Catalogue
+from gateway.catalog.nearby import KnowsNames
 from gateway.errors import NotFound
+from gateway.routing.checks import checks
 from gateway.routing.compilation import compile_guards, compile_routes, refuse_unenforceable
 from gateway.routing.entries import BY_COST, BY_THROUGHPUT, OTHER, EntryMaker, ModelEntry
 from gateway.routing.faults import validate
@@ -139,9 +141,16 @@ class RoutingTable:
 
     def _unknown(self, name: str) -> NotFound:
         known = [*(model for model, entry in self.models.items() if not entry.hidden), *self.rules.aliases]
-        near = nearest(name, known)
+        near = nearest(name, known) or self._near_at_a_provider(name)
         hint = f"Did you mean '{near}'?" if near else "GET /v1/models lists what there is."
         return NotFound(f"There is no model '{printable(name)}'. {hint}", code="model_not_found", param="model")
+
+    def _near_at_a_provider(self, name: str) -> str | None:
+        """`provider/model`, as the price catalogue has it."""
+        catalogue = self.maker.catalogue
+        if not isinstance(catalogue, KnowsNames):
+            return None
+        return catalogue.nearest(name, [state.name for state in self.providers.values() if state.enabled])
 
 
 def load(
@@ -182,6 +191,10 @@ def _table(
     }
     maker = EntryMaker(rules, providers, catalogue, f"{document.name}@{digest}")
     models = {name: maker.of_model(name) for name in rules.models}
+
+    def line_of(section: str, name: str) -> int:
+        return document.mark((section, name), of_key=True).line
+
     conditions = [*(guard.condition for guard in guards), *(route.condition for route in routes)]
     return RoutingTable(
         hash=digest,
@@ -194,7 +207,7 @@ def _table(
         routes=routes,
         reads=frozenset(name for condition in conditions for name in condition.reads),
         zone=UTC if rules.timezone.upper() == "UTC" else time_zone(rules.timezone),
-        notes=notes_on(rules, routes),
+        notes=(*notes_on(rules, routes), *checks(rules, models, routes, maker, line_of)),
         files=tuple(dict.fromkeys([*(name for name, _ in document.included), *substitution.files])),
         include_patterns=tuple(document.include_patterns),
         maker=maker,

@@ -4,6 +4,7 @@ Whatever one script touches shares a hash tag, so that each script also runs on 
 account lie in one of 64 partitions (`{p0}` to `{p63}`), the records of API keys under `{keys}`.
 """
 
+from datetime import date, timedelta
 from zlib import crc32
 
 PARTITIONS = 64
@@ -104,3 +105,76 @@ def responses_sizes(key_id: str) -> str:
 def observations() -> str:
     """Hash: worker → what it has observed of the targets' speed. Expires after a minute of silence."""
     return "hr:{stats}:observations"
+
+
+def rates(account_id: str) -> str:
+    """Hash: an account's last minute by the second, and who holds how many of its requests in flight.
+
+    Fields: `r:SECOND` requests, `t:SECOND` tokens, `c:HOLDER` a number and when it ends. Expires after two minutes.
+    """
+    return f"hr:{{p{partition_of(account_id)}}}:rates:{account_id}"
+
+
+def money(account_id: str, period: str) -> str:
+    """Hash: what an account has spent in a period (`settled`), what is out on leases (`open`), and the server's `run`.
+
+    Expires with `money_expires_at`.
+    """
+    return f"hr:{{p{partition_of(account_id)}}}:money:{period}:{account_id}"
+
+
+def money_prefix(partition: int) -> str:
+    """What the names of a partition's money hashes begin with; `lease_field` follows."""
+    return f"hr:{{p{partition}}}:money:"
+
+
+def of_money(name: str) -> tuple[str, str]:
+    """Account and period of a money hash's name."""
+    _, _, _, period, account_id = name.split(":", 4)
+    return account_id, period
+
+
+def money_expires_at(period: str) -> int:
+    """Epoch seconds at which a period's money is forgotten, long after its last second in any time zone; 0: never.
+
+    A period is named `d2026-10-05`, `w2026-10-05` (its Monday), `m2026-10-01` or `total`.
+    """
+    if period == "total":
+        return 0
+    begins = date.fromisoformat(period[1:])
+    ends = begins + timedelta(days={"d": 1, "w": 7, "m": 31}[period[0]])
+    return (ends - date(1970, 1, 1)).days * DAY_S + HOUR_USAGE_KEPT_S
+
+
+def leases(partition: int, holder: str) -> str:
+    """Hash: the money that one journal's process holds. Per account and period `g:` all it was ever granted, less what
+    it gave back; `s:` what of that is spent; `q:` its latest call.
+
+    No expiry: money comes back by its holder's return, or by the closing of the journal.
+    """
+    return f"hr:{{p{partition}}}:leases:{holder}"
+
+
+def lease_field(account_id: str, period: str) -> str:
+    """What follows `g:`, `s:` and `q:` there; an account's id may hold any character."""
+    return f"{period}:{account_id}"
+
+
+def holders(partition: int) -> str:
+    """Set: the journals that hold money of accounts in this partition. No expiry."""
+    return f"hr:{{p{partition}}}:holders"
+
+
+def starving() -> str:
+    """The channel on which a request that waits for others' leases is heard: a money hash's name, or rates'."""
+    return "hr:{limits}:starving"
+
+
+def allowances() -> str:
+    """Hash: account id of a team or of the organisation → its limits and its budget. No expiry."""
+    return "hr:{keys}:allowances"
+
+
+def allowances_changed() -> str:
+    """The channel on which such a change is announced to every worker of every gateway."""
+    return "hr:{keys}:allowances:changed"

@@ -163,20 +163,39 @@ def test_a_bad_field_is_named_by_its_path(with_operator, field, value, param) ->
 
 
 @pytest.mark.parametrize(
-    ("fields", "param"),
+    ("fields", "shown"),
     [
-        ({"limits": {"rpm": 60, "tpm": 100_000, "concurrency": 4}}, "limits"),
-        ({"budget": {"usd": "12.000000001", "period": "month", "on_low": "lower", "alerts": [0.8, 1]}}, "budget"),
-        ({"unknown_price": "refuse"}, "unknown_price"),
+        ({"limits": {"rpm": 60, "tpm": 100_000, "concurrency": 4}}, {"rpm": 60, "tpm": 100_000, "concurrency": 4}),
+        (
+            {"budget": {"usd": "12.000000001", "period": "month", "on_low": "lower", "alerts": [0.8, 1]}},
+            {"usd": 12.000000001, "period": "month", "on_low": "lower", "alerts": [0.8, 1.0]},
+        ),
+        ({"unknown_price": "refuse"}, "refuse"),
     ],
 )
-def test_a_limit_that_nothing_enforces_yet_is_refused_and_not_promised(with_operator, fields, param) -> None:
+def test_limits_and_budgets_are_kept_as_they_were_given(with_operator, fields, shown) -> None:
     async def scenario(operator) -> None:
-        created = await operator.ask("POST", "/admin/v1/keys", {"name": "app", "limits": {}}, status=201)
-        for method, path in (("POST", "/admin/v1/keys"), ("PATCH", f"/admin/v1/keys/{created['id']}")):
-            error = await operator.refused(method, path, {"name": "app"} | fields)
-            assert (error["code"], error["param"]) == ("invalid_request", param)
-            assert "not enforced yet in this version" in error["message"]
+        created = await operator.ask("POST", "/admin/v1/keys", {"name": "app"} | fields, status=201)
+        (name,) = fields
+        assert created[name] == shown
+        patched = await operator.ask("PATCH", f"/admin/v1/keys/{created['id']}", {name: None})
+        assert patched[name] is None
+        again = await operator.ask("PATCH", f"/admin/v1/keys/{created['id']}", fields)
+        assert again[name] == shown
+
+    with_operator(scenario)
+
+
+def test_credits_top_up_a_budget_for_all_time_and_no_other(with_operator) -> None:
+    async def scenario(operator) -> None:
+        total = {"name": "app", "budget": {"usd": 5, "period": "total"}}
+        key = await operator.ask("POST", "/admin/v1/keys", total, status=201)
+        credited = await operator.ask("POST", f"/admin/v1/keys/{key['id']}/credits", {"usd": "2.5", "note": "thanks"})
+        assert credited["budget"]["usd"] == 7.5
+        month = {"name": "app", "budget": {"usd": 5, "period": "month"}}
+        other = await operator.ask("POST", "/admin/v1/keys", month, status=201)
+        error = await operator.refused("POST", f"/admin/v1/keys/{other['id']}/credits", {"usd": 1}, status=409)
+        assert error["code"] == "no_credits"
 
     with_operator(scenario)
 
@@ -227,7 +246,7 @@ def test_only_the_admin_key_opens_any_route_and_every_other_gets_one_answer(with
         for route in operator.client.app.router.routes():
             if route.method == "HEAD":
                 continue
-            path = str(route.resource.canonical).replace("{id}", "key_x")
+            path = re.sub(r"\{\w+\}", "key_x", str(route.resource.canonical))
             error = await operator.refused(route.method, path, status=401, key=key)
             assert error["code"] == "invalid_api_key"
         assert await operator.ask("GET", "/admin/v1/keys", key=None, headers={"x-api-key": "hra-test"})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.models import Catalogue
+from gateway.catalog.models import Catalogue, CatalogueError
 from gateway.catalog.prices import Price
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -84,3 +84,46 @@ def test_a_price_with_other_rates_says_that_it_is_the_base() -> None:
         SimpleNamespace(constraint=at_night, prices=rates(input_mtok=9)),
     ]
     assert row(by_hour).price("p", "m") == Price(10**9, 0, version="test 1, base rate")
+
+
+def test_a_row_that_can_t_be_read_is_told_and_its_price_is_unknown() -> None:
+    card = SimpleNamespace(
+        id="m", prices=rates(input_mtok=-1), context_window=9, deprecated=None, is_match=lambda name: name == "m"
+    )
+    provider = SimpleNamespace(id="p", models=[card], find_model=lambda model, all_providers: card)
+    broken = Catalogue.checked([provider], "test 1", NOW)
+    [fault] = broken.faults()
+    assert fault.startswith("p/m: ")
+    assert broken.price("p", "m") is None
+
+
+@pytest.mark.parametrize("data", [None, {}, [], ["openai"], [SimpleNamespace(id="p", models=[])]])
+def test_data_without_a_model_is_refused(data: Any) -> None:
+    with pytest.raises(CatalogueError):
+        Catalogue.checked(data, "test 1", NOW)
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("gpt-4o-mini", "openai/gpt-4o-mini"),
+        ("GPT-4o-mini", "openai/gpt-4o-mini"),
+        ("gpt-4o-minii", "openai/gpt-4o-mini"),
+        ("opanai/gpt-4o", "openai/gpt-4o"),
+        ("claude-sonet-4-5", "anthropic/claude-sonnet-4-5"),
+        ("mistralai/mistral-nemoo", "openrouter/mistralai/mistral-nemo"),
+        ("nothing-of-the-kind", None),
+        ("", None),
+        ("-" * 5000, None),
+    ],
+)
+def test_a_near_miss_is_found_among_the_models_of_all_providers(
+    catalogue: Catalogue, asked: str, near: str | None
+) -> None:
+    assert catalogue.nearest(asked, ("openai", "anthropic", "openrouter")) == near
+
+
+def test_only_the_providers_that_are_named_are_searched(catalogue: Catalogue) -> None:
+    assert catalogue.nearest("gpt-4o-mini", ("anthropic",)) is None
+    assert catalogue.models("nobody") == []
+    assert "gpt-4o-mini" in catalogue.models("openai")

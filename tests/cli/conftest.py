@@ -13,7 +13,7 @@ import typer
 from aiohttp import web
 from typer.testing import CliRunner, Result
 
-from gateway.cli import keys, models, providers, requests, targets, usage
+from gateway.cli import budgets, keys, models, providers, requests, targets, teams, usage
 from gateway.store.redis import connect
 from tests.support.admin_api import ADMIN_KEY, ScriptedLedger, admin_app, admin_services, private_valkey
 
@@ -22,7 +22,7 @@ def headrace(*arguments: str, environment: dict[str, str]) -> Result:
     """Run a command in this process: a process of its own would spend nearly all its time on imports."""
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command("usage")(usage.usage)
-    for noun in (keys, requests, providers, models, targets):
+    for noun in (keys, teams, budgets, requests, providers, models, targets):
         app.add_typer(noun.app)
     mine = {name: None for name in os.environ if name.startswith("HEADRACE_")}
     result = CliRunner().invoke(app, arguments, env=mine | environment)

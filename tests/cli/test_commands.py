@@ -45,9 +45,8 @@ def test_a_listing_is_tab_separated_in_a_pipe_and_json_where_asked(running) -> N
 
 
 def test_what_the_gateway_refuses_is_told_on_stderr(running) -> None:
-    refused = running.run("keys", "create", "app", "--rpm", "60", status=1)
-    assert "limits is not enforced yet" in refused.stderr
-    assert "budget" in running.run("keys", "create", "app", "--budget-usd", "5", status=1).stderr
+    assert "limits.rpm" in running.run("keys", "create", "app", "--rpm", "0", status=1).stderr
+    assert "budget.usd" in running.run("keys", "create", "app", "--budget-usd", "much", status=1).stderr
     assert "key_not_found" in running.run("keys", "show", "key_nope", status=1).stderr
     assert "key_not_found" in running.run("keys", "show", "../usage", status=1).stderr
 

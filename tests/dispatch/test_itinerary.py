@@ -151,3 +151,57 @@ def test_an_outage_is_not_multiplied() -> None:
             tries += 1
             step = itinerary.after(step.deployment, refused(503), 0.0, LATER)
     assert 1190 <= tries <= 1210
+
+
+def continuing(model: str, *names: str, mid_stream: str = "continue", **fallbacks: tuple[str, ...]) -> Decision:
+    able = frozenset({"continue"})
+    handling = Handling(retry=RETRY, mid_stream=mid_stream)
+    candidates = tuple(
+        replace(
+            deployment(name.removesuffix("?")), handling=handling, capabilities=frozenset() if "?" in name else able
+        )
+        for name in names
+    )
+    return Decision(candidates, (), model, model, "p", "hash", fallbacks=Fallbacks(**fallbacks))
+
+
+def go_on(first: Decision, *errors: BackendError, others: dict[str, Decision] | None = None) -> list[str]:
+    """As `walk`, from the moment that the caller has content of the first target."""
+    itinerary = Itinerary(first, lambda model: (others or {})[model], RetryBudget(), lambda: 0.5)
+    step: Step | None = itinerary.first()
+    gone: list[str] = []
+    while step is not None:
+        gone.append(step.deployment.target.provider)
+        assert len(gone) < 50
+        step = itinerary.onwards(step.deployment, errors[min(len(gone), len(errors)) - 1], 0.0, LATER)
+        assert step is None or step.continues
+    return gone
+
+
+CUT, STALL = ConnectionLost("cut"), TimedOut("between_tokens")
+
+
+def test_a_begun_answer_goes_to_those_who_can_go_on_with_it_and_to_the_same_one_last() -> None:
+    assert go_on(continuing("m", "a", "b?", "c"), CUT) == ["a", "c", "a", "c", "a", "c"]
+
+
+def test_who_stalled_is_not_asked_again_under_any_name() -> None:
+    others = {"n": continuing("n", "a", "d")}
+    assert go_on(continuing("m", "a", "b", on_error=("n",)), STALL, others=others) == ["a", "b", "d"]
+
+
+def test_another_model_goes_on_only_where_the_file_lets_it() -> None:
+    others = {"n": continuing("n", "c?", "d"), "o": continuing("o", "e?")}
+    assert go_on(continuing("m", "a", on_error=("o", "n")), STALL, others=others) == ["a", "d"]
+    same = continuing("m", "a", mid_stream="same_model", on_error=("n",))
+    assert go_on(same, STALL, others=others) == ["a"]
+    assert go_on(continuing("m", "a", "b", mid_stream="error"), CUT) == ["a"]
+
+
+def test_a_refusal_to_go_on_is_not_repeated() -> None:
+    assert go_on(continuing("m", "a", "b", "c"), CUT, refused(400, Fault.CALLER), refused(400, Fault.CALLER)) == [
+        "a",
+        "b",
+        "c",
+        "a",
+    ]

@@ -144,6 +144,7 @@ def test_a_recording_goes_up_as_it_came(client: openai.OpenAI, upstream: Upstrea
     assert sound in exchange.body
     assert (exchange.header("content-type") or "").startswith("multipart/form-data; boundary=")
     assert exchange.header("content-length") == str(len(exchange.body))
+    upstream.script("upstream-name", scripts.as_asked())  # others ask for it as well
 
 
 def test_sound_passes_as_it_arrives(app: Caller, upstream: Upstream, model: str) -> None:

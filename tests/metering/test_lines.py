@@ -47,6 +47,8 @@ STARTS = st.builds(
     rules_hash=TEXT,
     input_estimate=COUNT,
     output_bound=COUNT,
+    charged_to=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+    reserved_nano=st.none() | COUNT,
 )
 SECONDS = st.floats(0, 10**6)
 ENDINGS = st.builds(

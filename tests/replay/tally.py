@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.conformance.cells import dialects_spoken
 from tests.conformance.upstream_table import UPSTREAMS
-from tests.replay.comparing import differences
+from tests.replay.comparing import differences, is_played
 from tests.replay.explained import EXPLAINED, EXPLAINED_REQUESTS
 from tests.replay.product import adapter_of
 from tests.replay.recordings import Recording, read_folder
@@ -21,6 +21,7 @@ class Outcome(NamedTuple):
 
     recording: Recording
     found: list[str]
+    played: bool
 
 
 def replay(folder: Path) -> Iterator[Outcome]:
@@ -31,7 +32,7 @@ def replay(folder: Path) -> Iterator[Outcome]:
         if recording.status == 200 and not found:
             for dialect in dialects_spoken().values():
                 found += told_differently(recording, dialect) + lost_on_return(recording, dialect)
-        yield Outcome(recording, found)
+        yield Outcome(recording, found, is_played(recording, adapter))
 
 
 class Renderings(NamedTuple):
@@ -62,16 +63,20 @@ def report(folder: Path, date: str) -> str:
     every: Counter[tuple[str, str]] = Counter((each.recording.provider, each.recording.api) for each in outcomes)
     streams = Counter((e.recording.provider, e.recording.api) for e in outcomes if e.recording.stream)
     errors = Counter((e.recording.provider, e.recording.api) for e in outcomes if e.recording.status != 200)
-    passed = Counter((e.recording.provider, e.recording.api) for e in outcomes if not e.found)
+    played = Counter((e.recording.provider, e.recording.api) for e in outcomes if e.played)
+    passed = Counter((e.recording.provider, e.recording.api) for e in outcomes if e.played and not e.found)
     lines = [
-        f"Last replay: {date}. {len(outcomes)} recorded exchanges, {sum(passed.values())} pass.",
+        f"Last replay: {date}. {len(outcomes)} recorded exchanges, {sum(played.values())} played,"
+        f" {sum(passed.values())} pass. Not played are answers in a format that reaches no caller of ours from that"
+        " provider: Bedrock's InvokeModel (Converse is spoken there), and responses where only chat is spoken.",
         "",
-        "| provider | API | recordings | of them streams | of them errors | pass |",
-        "|---|---|---|---|---|---|",
+        "| provider | API | recordings | of them streams | of them errors | played | pass |",
+        "|---|---|---|---|---|---|---|",
     ]
     for key in sorted(every):
         provider, api = key
-        lines.append(f"| {provider} | {api} | {every[key]} | {streams[key]} | {errors[key]} | {passed[key]} |")
+        counts = (every[key], streams[key], errors[key], played[key], passed[key])
+        lines.append(f"| {provider} | {api} | {' | '.join(map(str, counts))} |")
     failures = [each for each in outcomes if each.found]
     if failures:
         lines += ["", "Those that do not pass:", ""]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends.types import Clocks
+from gateway.catalog.parameters import CARRIED
 from gateway.catalog.prices import Price
 from gateway.errors import NotFound
 
@@ -204,7 +205,7 @@ def test_the_listing_has_openais_and_openrouters_fields(load_rules) -> None:
         "description": "",
         "context_length": 5,
         "pricing": {"prompt": "0.0000001", "completion": "0.0000003", "input_cache_read": "0", "request": "0.001"},
-        "supported_parameters": None,
+        "supported_parameters": sorted(CARRIED["openai"]),
     }
     assert models["fast"]["pricing"] == models["own"]["pricing"]
     assert models["unknown"]["pricing"] is None
@@ -219,8 +220,8 @@ def test_parts_without_effect_are_named_in_one_line(load_rules) -> None:
     notes = load_rules(complete, {"/run/secrets/search": "k"}, OPENAI_API_KEY="k").notes
     assert notes[0].startswith("without effect in this version: ")
     for part in (
-        "defaults.mid_stream",
-        "policies.interactive.hedge",
+        "policies.home-first.spill",
+        "policies.interactive.affinity",
         "providers.acme.limits",
     ):
         assert part in notes[0]

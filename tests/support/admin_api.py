@@ -1,5 +1,6 @@
 """The admin API over a real Valkey, a real routing table, and a ledger that is told what to say."""
 
+import json
 import shutil
 import tempfile
 import time
@@ -15,7 +16,10 @@ from gateway.admin.routes import admin_routes
 from gateway.admin.services import AdminServices
 from gateway.auth.key_store import KeyStore
 from gateway.auth.keys import digest
+from gateway.dialects.base import Dialect
+from gateway.door import Request, Responder
 from gateway.errors import GatewayError
+from gateway.limits.allowance_store import AllowanceStore, Money
 from gateway.routing.table import RoutingTable, load
 from gateway.store.redis import Store
 
@@ -74,14 +78,31 @@ class ScriptedLedger:
         return next((row for row in self.rows if row["id"] == request_id), None)
 
 
+class ScriptedPipeline:
+    """Answers requests of the operator's as the sandbox does: with one word, which is no stream and calls no tool."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+
+    async def run(self, request: Request, responder: Responder, dialect: Dialect) -> None:
+        self.asked.append(request)
+        choice = {"message": {"role": "assistant", "content": "ready"}, "finish_reason": "stop"}
+        responder.start(200, {"x-headrace-target": "acme/small-v2@llm.acme.example", "x-request-id": request.id})
+        responder.write(json.dumps({"choices": [choice]}).encode())
+        await responder.end()
+
+
 def admin_services(store: Store) -> AdminServices:
     table = table_of(RULES)
     return AdminServices(
         keys=KeyStore(store),
+        allowances=AllowanceStore(store),
+        money=Money(store),
         ledger=ScriptedLedger(),
         rules=lambda: table,
         check_rules=table_of,
         rules_path="routing_rules.yaml",
+        pipeline=ScriptedPipeline(),
         admin_key_hash=digest(ADMIN_KEY),
         clock=time.time,
     )

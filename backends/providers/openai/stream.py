@@ -69,6 +69,8 @@ class OpenAIStreamRelay:
         if self._likeness.fits(data):
             self.content_events += 1
             return self.passing(data)
+        if self.done or self.error is not None:
+            return b""
         if not data.endswith((b"\n\n", b"\r\n\r\n")):
             data = self._whole_events(data)
         if self.committed and not _says_something(data):
@@ -116,6 +118,8 @@ class OpenAIStreamRelay:
             if self.error is not None or self.done:
                 break
             self._hear(event)
+        if self.error is not None or self.done:
+            self._likeness = Likeness()  # nothing fits any more: whatever follows is not the answer's
         if not (self.committed if self._resumed else self.flowing):
             return b""
         passed, self._held = b"".join(self._held), []

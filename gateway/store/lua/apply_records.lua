@@ -2,12 +2,14 @@
 -- record that they hold, in one step. What was applied before is skipped, a gap is refused; both answer the number in
 -- force, from which the journal's owner carries on.
 --
--- KEYS: 1 applied, 2 dimensions, 3 recent, 4 requests, 5 days, 6... hashes of counters
+-- KEYS: 1 applied, 2 dimensions, 3 recent, 4 requests, 5 days, 6 the journal's leases, 7... hashes of counters, then
+--       money of accounts and periods
 -- ARGV: journal, the number that the batch follows (which is not its first less one where the journal has lost
 --       records for good), its last, how many requests are kept, their age in seconds;
 --       n, then n times: id, meaning;
 --       n, then n times: day that is counted;
---       for each hash of counters: when it expires (0: never), n, then n times: field, increment;
+--       how many hashes of counters there are; for each: when it expires (0: never), n, then n times: field, increment;
+--       n, then for each of the n money hashes: its field in the leases, what is charged, when it expires (0: never);
 --       admitted at and id of each request, as one JSON array of both in turn;
 --       to the end, in the same order: each request's attempts as a JSON array
 --
@@ -38,7 +40,9 @@ for _ = 1, tonumber(take()) do
   redis.call('SADD', KEYS[5], take())
 end
 
-for k = 6, #KEYS do
+local k = 7
+local counted = tonumber(take())
+for _ = 1, counted do
   local expires_at, fields = take(), tonumber(take())
   for _ = 1, fields do
     local field, increment = take(), take()
@@ -47,6 +51,23 @@ for k = 6, #KEYS do
   if expires_at ~= '0' then
     redis.call('EXPIREAT', KEYS[k], expires_at)
   end
+  k = k + 1
+end
+
+-- What was reserved becomes what is spent: out of the holder's lease, into the account's sum, in the same step.
+for _ = 1, tonumber(take()) do
+  local field, charge, expires_at = take(), take(), take()
+  local lease = redis.call('HMGET', KEYS[6], 'g:' .. field, 's:' .. field)
+  local open = math.max(tonumber(lease[1] or '0') - tonumber(lease[2] or '0'), 0)
+  redis.call('HINCRBY', KEYS[k], 'settled', charge)
+  if open > 0 then -- (a zero would be written as -0, which is no integer)
+    redis.call('HINCRBY', KEYS[k], 'open', string.format('%.0f', -math.min(open, tonumber(charge))))
+  end
+  redis.call('HINCRBY', KEYS[6], 's:' .. field, charge)
+  if expires_at ~= '0' then
+    redis.call('EXPIREAT', KEYS[k], expires_at)
+  end
+  k = k + 1
 end
 
 local places = cjson.decode(take())

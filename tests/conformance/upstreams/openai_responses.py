@@ -17,22 +17,48 @@ def stream(said: Said) -> bytes:
     begun = {**response, "status": "in_progress", "output": [], "usage": None}
     events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
     for index, item in enumerate(response["output"]):
-        place = {"output_index": index, "item_id": item["id"]}
-        events.append({"type": "response.output_item.added", "output_index": index, "item": item})
-        if item["type"] == "message":
-            for part, kind in ((p, p["type"].removeprefix("output_")) for p in item["content"]):
-                events += [
-                    {"type": f"response.{'output_text' if kind == 'text' else kind}.delta", **place, "delta": piece}
-                    for piece in halves(part.get("text") or part.get("refusal") or "")
-                ]
-        elif item["type"] == "function_call":
-            kind = "response.function_call_arguments.delta"
-            events += [{"type": kind, **place, "delta": piece} for piece in halves(item["arguments"])]
+        events.append({"type": "response.output_item.added", "output_index": index, "item": _empty(item)})
+        events += [{**event, "output_index": index, "item_id": item["id"]} for event in _told(item)]
         events.append({"type": "response.output_item.done", "output_index": index, "item": item})
     events.append({"type": f"response.{response['status']}", "response": response})
     for number, event in enumerate(events):
         event["sequence_number"] = number
     return b"".join(b"event: %b\ndata: %b\n\n" % (e["type"].encode(), json.dumps(e).encode()) for e in events)
+
+
+def _empty(item: dict[str, Any]) -> dict[str, Any]:
+    """As it begins."""
+    parts = {"message": "content", "reasoning": "summary", "function_call": "arguments"}
+    name = parts[item["type"]]
+    return {**item, name: type(item[name])(), **({"status": "in_progress"} if "status" in item else {})}
+
+
+def _told(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """What comes between the beginning and the end of an item."""
+    if item["type"] == "function_call":
+        kind, whole = "response.function_call_arguments", {"arguments": item["arguments"]}
+        return [
+            *({"type": f"{kind}.delta", "delta": d} for d in halves(item["arguments"])),
+            {"type": f"{kind}.done", **whole},
+        ]
+    if item["type"] == "message":
+        return [
+            event
+            for number, part in enumerate(item["content"])
+            for event in _part_told(part, {"content_index": number})
+        ]
+    return []
+
+
+def _part_told(part: dict[str, Any], place: dict[str, int]) -> list[dict[str, Any]]:
+    field = "refusal" if part["type"] == "refusal" else "text"
+    kind = f"response.{part['type']}"
+    return [
+        {"type": "response.content_part.added", **place, "part": {**part, field: ""}},
+        *({"type": f"{kind}.delta", **place, "delta": piece, "logprobs": []} for piece in halves(part[field])),
+        {"type": f"{kind}.done", **place, field: part[field], "logprobs": []},
+        {"type": "response.content_part.done", **place, "part": part},
+    ]
 
 
 def _response(said: Said) -> dict[str, Any]:
