@@ -22,6 +22,7 @@ from gateway.admin.routes import admin_routes
 from gateway.admin.services import AdminServices
 from gateway.auth.key_cache import KeyCache
 from gateway.auth.key_store import KeyStore
+from gateway.budget_metrics import observe_budgets
 from gateway.channel import WorkerChannel
 from gateway.config import Settings
 from gateway.conversations import Conversations
@@ -122,6 +123,7 @@ def _compose(
 
     def observe(into: Metrics) -> None:
         observe_health(into, health, worker.table())
+        observe_budgets(into, admission)
         into.store_up.set((), int(store.up))
         into.journal_pending.set((), meter.pending_records)
         into.journal_oldest.set((), meter.oldest_pending_seconds)

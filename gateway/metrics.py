@@ -22,6 +22,7 @@ _REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _FIRST_TOKEN_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60, 120)
 _PER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 1, 2.5)
 _NANO = 1_000_000_000
+_BUDGET = ("scope", "name")
 _CIRCUIT = ("provider", "model", "endpoint", "state")
 _OVERHEAD_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
 
@@ -196,9 +197,7 @@ class Metrics:
             ("model", "provider"),
             _PER_TOKEN_BUCKETS,
         )
-        self.overhead_seconds = _h(
-            "overhead_seconds", "Neither waiting for an upstream nor for the caller.", (), _OVERHEAD_BUCKETS
-        )
+        self.overhead_seconds = _h("overhead_seconds", "Waiting for no upstream and no caller.", (), _OVERHEAD_BUCKETS)
         self.tokens = _c("tokens_total", "Tokens, in classes that never overlap.", "model", "provider", "type")
         self.cost_usd = _c("cost_usd_total", "What attempts cost.", "model", "provider", "team", "source")
         self.unpriced = _c("unpriced_requests_total", "Attempts whose price is unknown.")
@@ -209,6 +208,9 @@ class Metrics:
         self.circuit_state = _g("circuit_state", "1: a target's circuit is so at some worker.", *_CIRCUIT, how="max")
         self.credential_up = _g("credential_up", "Whether the provider accepts our key.", "provider", how="min")
         self.rejections = _c("rejections_total", "Requests refused before any attempt.", "reason")
+        self.budget_limit = _g("budget_limit_usd", "What may be spent in the period.", *_BUDGET, how="max")
+        self.budget_spent = _g("budget_spent_usd", "What has been, and is settled.", *_BUDGET, how="max")
+        self.budget_reserved = _g("budget_reserved_usd", "What open requests may still cost.", *_BUDGET, how="max")
         self.rules_info = _g("rules_info", "The routing file in force.", "hash", how="max")
         self.rules_reloads = _c("rules_reloads_total", "Reloads of the routing file.", "result")
         self.rules_ok = _g("rules_last_reload_successful", "1: the last reload took effect.", how="min")
