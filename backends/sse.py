@@ -61,6 +61,15 @@ class SseDecoder:
         return [] if event is None else [event]
 
 
+def whole_events(data: bytes) -> tuple[bytes, bytes]:
+    """What ends with a blank line, and the unfinished event after it: for those who pass events on as bytes."""
+    if data.endswith((b"\n\n", b"\r\n\r\n")):
+        return data, b""
+    lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\r\n\r\n")
+    cut = max(lf + 2 if lf >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
+    return data[:cut], data[cut:]
+
+
 def _read(part: bytes) -> ServerSentEvent | None:
     name, lines = b"", []
     for line in part.split(b"\n"):

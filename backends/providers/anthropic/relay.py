@@ -12,7 +12,7 @@ from typing import Any
 from backends.errors import BackendError, BadAnswer, ConnectionLost
 from backends.providers.anthropic.errors import error_in_answer
 from backends.providers.anthropic.usage import merged, read_usage
-from backends.sse import LONGEST_EVENT, read_objects
+from backends.sse import LONGEST_EVENT, read_objects, whole_events
 from backends.types import Usage
 
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
@@ -101,12 +101,10 @@ class AnthropicStreamRelay:
 
     def _whole_events(self, data: bytes) -> bytes:
         """Keep the unfinished event at the end for the next feed."""
-        lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\r\n\r\n")
-        cut = max(lf + 2 if lf >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
-        self._tail = data[cut:]
+        whole, self._tail = whole_events(data)
         if len(self._tail) > LONGEST_EVENT:
             raise BadAnswer(f"an event of more than {LONGEST_EVENT} bytes")
-        return data[:cut]
+        return whole
 
     def _listen(self, data: bytes) -> bytes:
         for event in _split(data):

@@ -4,10 +4,10 @@
 https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching#tracking-cache-performance
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from backends.providers.openai.response import last_usage_object
 from backends.types import Usage
 
 _ELSEWHERE = "compaction"
@@ -37,15 +37,7 @@ def merged(begun: Mapping[str, Any], later: Any) -> dict[str, Any]:
 
 def find_usage(tail: bytes) -> Usage | None:
     """The last usage object in the end of an answer."""
-    at = tail.rfind(b'"usage"')
-    brace = tail.find(b"{", at) if at >= 0 else -1
-    if brace < 0:
-        return None
-    try:
-        usage, _ = json.JSONDecoder().raw_decode(tail[brace:].decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-    return read_usage(usage)
+    return read_usage(last_usage_object(tail))
 
 
 def _counts(usage: Mapping[str, Any]) -> Usage:

@@ -59,15 +59,19 @@ def _answer(body: bytes) -> dict[str, Any]:
 
 def find_usage(tail: bytes) -> Usage | None:
     """The last usage object in the end of an answer."""
+    return read_usage(last_usage_object(tail))
+
+
+def last_usage_object(tail: bytes) -> Any:
+    """The JSON behind the last `"usage"`; None: there is none that can be read."""
     at = tail.rfind(b'"usage"')
     brace = tail.find(b"{", at) if at >= 0 else -1
     if brace < 0:
         return None
     try:
-        usage, _ = json.JSONDecoder().raw_decode(tail[brace:].decode("utf-8", "replace"))
+        return json.JSONDecoder().raw_decode(tail[brace:].decode("utf-8", "replace"))[0]
     except (ValueError, RecursionError):
         return None
-    return read_usage(usage)
 
 
 def usage_of(answer: Mapping[str, Any]) -> Usage | None:

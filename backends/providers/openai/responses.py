@@ -2,7 +2,6 @@
 as it came. https://platform.openai.com/docs/api-reference/responses
 """
 
-import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,6 +11,7 @@ import orjson
 
 from backends.errors import BadAnswer, Refused
 from backends.providers.openai.errors import error_in_answer, read_error
+from backends.providers.openai.response import last_usage_object
 from backends.types import ChatRequest, Usage
 
 _OURS = re.compile(rb'"(?:hr1\.|(?:rs|msg|fc)_hr)')
@@ -131,12 +131,4 @@ def _count(counts: Any, name: str) -> int | None:
 
 def find_responses_usage(tail: bytes) -> Usage | None:
     """The last usage object in the end of an answer too long to be held."""
-    at = tail.rfind(b'"usage"')
-    brace = tail.find(b"{", at) if at >= 0 else -1
-    if brace < 0:
-        return None
-    try:
-        usage, _ = json.JSONDecoder().raw_decode(tail[brace:].decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-    return read_responses_usage(usage)
+    return read_responses_usage(last_usage_object(tail))

@@ -9,6 +9,7 @@ import orjson
 
 from backends.errors import BackendError, BadAnswer, ConnectionLost
 from backends.providers.openai.responses import failure_in, read_responses_usage
+from backends.sse import whole_events
 from backends.types import Usage
 
 LONGEST_EVENT = 8 << 20
@@ -56,7 +57,7 @@ class ResponsesRelay:
             return b""
         if self._tail:
             data = self._tail + data
-        data, self._tail = _whole_events(data)
+        data, self._tail = whole_events(data)
         if len(self._tail) > LONGEST_EVENT:
             raise BadAnswer(f"an event of more than {LONGEST_EVENT} bytes")
         if self.committed and b'"response":' not in data and b'"error"' not in data:
@@ -143,15 +144,6 @@ class ResponsesRelay:
             return False
         kinds = [inner.get("type") for name in ("item", "part") if isinstance(inner := said.get(name), dict)]
         return kind in _BEGINS or "reasoning" in f"{kind} {kinds}"
-
-
-def _whole_events(data: bytes) -> tuple[bytes, bytes]:
-    """What ends with a blank line, and the unfinished event after it."""
-    if data.endswith((b"\n\n", b"\r\n\r\n")):
-        return data, b""
-    lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\r\n\r\n")
-    cut = max(lf + 2 if lf >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
-    return data[:cut], data[cut:]
 
 
 def _split(data: bytes) -> list[bytes]:

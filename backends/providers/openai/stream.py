@@ -12,7 +12,7 @@ from backends.errors import BackendError, BadAnswer, ConnectionLost
 from backends.providers.openai.errors import failure_in_choice, find_error
 from backends.providers.openai.likeness import Likeness
 from backends.providers.openai.response import usage_of
-from backends.sse import read_objects
+from backends.sse import read_objects, whole_events
 from backends.types import Usage
 
 LONGEST_EVENT = 1 << 20
@@ -106,12 +106,10 @@ class OpenAIStreamRelay:
 
     def _whole_events(self, data: bytes) -> bytes:
         """Keep the unfinished event at the end for the next feed."""
-        lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\r\n\r\n")
-        cut = max(lf + 2 if lf >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
-        self._tail = data[cut:]
+        whole, self._tail = whole_events(data)
         if len(self._tail) > LONGEST_EVENT:
             raise BadAnswer(f"an event of more than {LONGEST_EVENT} bytes")
-        return data[:cut]
+        return whole
 
     def _listen(self, data: bytes) -> bytes:
         for event in _split(data):
